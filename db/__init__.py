@@ -1,0 +1,1 @@
+"""The engine: log, vault, stores, migrations, REST-to-SQL, registry. Knows no charter by name and no HTTP."""

@@ -1,0 +1,94 @@
+"""What a verb may do with its transaction: named parameters in, rows out. Knows one connection; not commits."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+SqlValue = str | int | float | bytes | None
+Row = sqlite3.Row
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text with its named parameters, as the planner hands it on. The text holds declared identifiers only."""
+
+    sql: str
+    parameters: Mapping[str, SqlValue] = field(default_factory=dict[str, SqlValue])
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who a write is done for; kept in the audit log.
+
+    id: principal id, token id or job name. kind: person, token, operator, job or guest. verb: the operation's name.
+    """
+
+    id: str
+    kind: str
+    request_id: str
+    verb: str
+
+
+class ReadTx:
+    """A consistent snapshot of one vault. SQL is a literal; values are bound by name (`:title`)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        connection.row_factory = sqlite3.Row
+        self._connection = connection
+
+    def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
+        return self._connection.execute(sql, values)
+
+    def rows(self, sql: LiteralString, /, **values: SqlValue) -> list[Row]:
+        """Every row of the query, in its order."""
+        return self._run(sql, values).fetchall()
+
+    def row(self, sql: LiteralString, /, **values: SqlValue) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._run(sql, values).fetchone()
+        return row
+
+    def value(self, sql: LiteralString, /, **values: SqlValue) -> Any:
+        """The first column of the first row, or None without a row."""
+        row = self._run(sql, values).fetchone()
+        return None if row is None else row[0]
+
+    def query(self, statement: Statement) -> list[Row]:
+        """Every row of a planned statement."""
+        return self._run(statement.sql, statement.parameters).fetchall()
+
+
+class WriteTx(ReadTx):
+    """One write transaction. It is durable once the vault's `write` returns, never before.
+
+    A lost race runs the work again from the start: keep no state outside the transaction.
+    watch: called when a statement was refused because changes of its table are not audited yet; True: try again.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, watch: Callable[[], bool] | None = None) -> None:
+        super().__init__(connection)
+        self._watch = watch
+
+    def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
+        while True:
+            try:
+                return self._connection.execute(sql, values)
+            except sqlite3.DatabaseError as exc:
+                refused = getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH
+                if not refused or self._watch is None or not self._watch():
+                    raise
+
+    def execute(self, sql: LiteralString, /, **values: SqlValue) -> int:
+        """Run one statement; the number of rows it changed (cascades and triggers not counted)."""
+        return self._run(sql, values).rowcount
+
+    def insert(self, table: LiteralString, /, **values: SqlValue) -> None:
+        """Insert one row; column names are the keyword names."""
+        columns = ", ".join(f'"{name}"' for name in values)
+        marks = ", ".join(f":{name}" for name in values)
+        self._run(f'INSERT INTO main."{table}" ({columns}) VALUES ({marks})', values)
+
+    def run(self, statement: Statement) -> int:
+        """Run a planned statement; the number of rows it changed."""
+        return self._run(statement.sql, statement.parameters).rowcount

@@ -1,0 +1,1 @@
+"""Doors: Lambda entries, HTTP routes, command line. Parse, authenticate, call, answer; no SQL, no business rule."""
