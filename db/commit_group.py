@@ -1,0 +1,117 @@
+"""Works that share one commit: run one after another as savepoints of one SQLite transaction.
+
+Knows transactions, the audit log and failing works; not the log, the store or threads.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.audit import AuditTrail
+from db.clock import Moment
+from db.guard import BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_WORK, SAVEPOINT, Guard
+from db.transaction import Actor, WriteTx
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A work waiting for its commit, and what became of it. `done` is set last."""
+
+    work: Callable[[WriteTx], Any]
+    actor: Actor
+    now: Moment
+    value: Any = None
+    error: BaseException | None = None
+    done: bool = False
+    bookmark: str = ""
+
+    def finish(self, bookmark: str) -> None:
+        """The outcome stands."""
+        self.bookmark = bookmark
+        self.done = True
+
+    def fail(self, error: BaseException) -> None:
+        """The work, or its commit, failed."""
+        self.error = error
+        self.done = True
+
+
+def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None, works: Sequence[Pending]) -> bool:
+    """Run the works and COMMIT; False when SQLite refused to commit a group that may pass one by one.
+
+    A failing work is rolled back alone and keeps its error. Raises what is nobody's error (an interrupt) after
+    rolling everything back.
+    """
+    guard.open = True
+    writer.execute(BEGIN)
+    try:
+        for pending in works:
+            _run_one(writer, guard, trail, pending)
+        writer.execute(COMMIT)
+    except BaseException as exc:
+        if writer.in_transaction:
+            writer.execute(ROLLBACK)
+        if trail is not None:
+            trail.forget_undone()
+        if not isinstance(exc, sqlite3.Error):
+            raise
+        # A deferred constraint speaks up at COMMIT only, when it is too late to tell whose it is.
+        if len(works) > 1:
+            return False
+        works[0].error = exc
+    if trail is not None:
+        trail.settle()
+    return True
+
+
+def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None, pending: Pending) -> None:
+    pending.value, pending.error = None, None
+    fresh = 0 if trail is None else trail.fresh
+    writer.execute(SAVEPOINT)
+    try:
+        guard.open = False
+        try:
+            pending.value = pending.work(WriteTx(writer, None if trail is None else _watching(guard, trail)))
+        finally:
+            guard.open = True
+        if trail is not None:
+            trail.flush(pending.actor, pending.now.text)
+        writer.execute(RELEASE)
+    except Exception as exc:
+        # Whatever a work raises is its caller's to see.
+        pending.error = exc
+        if writer.in_transaction:
+            writer.execute(ROLLBACK_WORK)
+            writer.execute(RELEASE)
+            if trail is not None:
+                trail.forget_undone(fresh)
+
+
+def _watching(guard: Guard, trail: AuditTrail) -> Callable[[], bool]:
+    """What a refused statement calls before it is tried again."""
+
+    def watch() -> bool:
+        guard.open = True
+        try:
+            return trail.watch()
+        finally:
+            guard.open = False
+
+    return watch
+
+
+def run_alone(writer: sqlite3.Connection, work: Callable[[sqlite3.Connection], bool], *, foreign_keys: bool) -> bool:
+    """Run one work of the engine itself in a transaction of its own, without guard or audit log; what it returned."""
+    if not foreign_keys:
+        # A PRAGMA that SQLite ignores inside a transaction.
+        writer.execute("PRAGMA foreign_keys = OFF")
+    writer.execute(BEGIN)
+    try:
+        did = work(writer)
+        writer.execute(COMMIT)
+    except BaseException:
+        if writer.in_transaction:
+            writer.execute(ROLLBACK)
+        raise
+    return did

@@ -1,0 +1,85 @@
+"""What the engine reports: declared records, written by one function as a line of JSON. Holds no tenant's data."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+
+_LOG = logging.getLogger("vaultry")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRebuilt:
+    """The local file of a vault was made anew from the log. reason: missing, stale, damaged or edited."""
+
+    vault: str
+    txid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditKept:
+    """Somebody wrote to the local file by hand; the copy with those changes was kept at `path`."""
+
+    vault: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaceLost:
+    """Another writer made commit `txid` first; `works` transactions run again."""
+
+    vault: str
+    txid: int
+    works: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeLost:
+    """The store never said whether commit `txid` was made; its `works` callers were told so."""
+
+    vault: str
+    txid: int
+    works: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMade:
+    """A file with every page was stored; `size` in bytes."""
+
+    vault: str
+    txid: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPruned:
+    """`objects` files that no restore within the retention needs were removed."""
+
+    vault: str
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepApplied:
+    """A migration step was committed."""
+
+    vault: str
+    step: str
+    txid: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """A migration step failed; the vault stays at the step before."""
+
+    vault: str
+    step: str
+    reason: str
+
+
+Event = CacheRebuilt | EditKept | RaceLost | OutcomeLost | SnapshotMade | LogPruned | StepApplied | StepFailed
+
+
+def emit(event: Event) -> None:
+    """Write one event to the log at level info."""
+    _LOG.info("%s", json.dumps({"event": type(event).__name__, **asdict(event)}, separators=(",", ":")))

@@ -1,0 +1,216 @@
+"""The local copy of a vault as the engine uses it: at a durable commit, or one change ahead of it and able to go back.
+
+Joins the folder, its marker and the connections. Knows nothing of the store; the caller holds the vault's locks.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from db import wal
+from db.cache import CacheFolder, Marker
+from db.clock import timestamp
+from db.connections import Connections
+from db.errors import VaultError
+from db.events import CacheRebuilt, EditKept, emit
+from db.head import NOWHERE, Head
+from db.ltx import TXID, LtxFile
+
+Prepare = Callable[[sqlite3.Connection], None]
+
+
+class EditedByHand(VaultError):
+    """The local file holds a change that did not come through the engine."""
+
+    code = "cache_edited"
+
+
+class LocalCopy:
+    """One process's copy of one vault, open until `close`."""
+
+    def __init__(self, cache: CacheFolder, vault_id: str, readers: int, prepare: Prepare) -> None:
+        self.vault_id = vault_id
+        self.cache = cache
+        self.connections = Connections(cache, readers, prepare)
+        self.head = NOWHERE
+        self._marker = Marker(TXID(0), 0, 0, 0)
+        self._wal_header: wal.WalHeader | None = None
+        self._wal_end = 0
+        self._wal_checksum = (0, 0)
+
+    def resume(self) -> bool:
+        """Go on with the files of the last process, if the marker proves them; False asks for a rebuild."""
+        marker = self.cache.read_marker()
+        if marker is None or marker.txid == 0:
+            return False
+        if not self.cache.agrees(marker):
+            self._keep_edit(marker)
+            return False
+        if self.cache.wal_length() > marker.wal_bytes:
+            self._keep_edit(marker)
+        self.cache.truncate_wal(marker.wal_bytes)
+        if marker.wal_bytes and not self._fold(marker):
+            return False
+        self.head = Head(marker.txid, marker.node_id, marker.timestamp_ms, marker.checked_ms)
+        self._settle_and_open()
+        return True
+
+    def rebuild(self, files: Iterable[LtxFile], reason: str, now_ms: int) -> None:
+        """Make the copy anew from files that lead from nothing to the head."""
+        self.connections.close_abandoned()
+        self.cache.write_marker(replace(self._marker, busy=True, txid=TXID(0)))
+        self.cache.clear()
+        self._apply(files, now_ms)
+        self._settle_and_open()
+        emit(CacheRebuilt(self.vault_id, self.head.txid, reason))
+
+    def absorb(self, files: Iterable[LtxFile], now_ms: int) -> None:
+        """Apply other writers' commits. An unacknowledged change of our own must have been undone."""
+        self._mark(busy=True)
+        self.connections.close_settled()
+        self._apply(files, now_ms)
+        self._settle_and_open()
+
+    def begin(self) -> sqlite3.Connection:
+        """The writer, with the marker saying that the engine is at work. Raises EditedByHand."""
+        writer = self.connections.writer
+        if writer is None:
+            raise AssertionError("the copy is not open")
+        if self.connections.wal_length() != self._wal_end:
+            self._keep_edit(self._marker)
+            raise EditedByHand(f"the local file of vault {self.vault_id} was written to by somebody else")
+        self._mark(busy=True)
+        return writer
+
+    def changed_pages(self) -> wal.Commit | None:
+        """The pages SQLite committed since the head, or None. Raises EditedByHand for frames that are not ours."""
+        end = self.connections.wal_length()
+        if end == self._wal_end:
+            return None
+        if self._wal_header is None:
+            self._wal_header = wal.read_header(self.connections.wal_bytes(0, wal.HEADER_BYTES))
+            self._wal_end, self._wal_checksum = wal.HEADER_BYTES, self._wal_header.checksum
+        frames = self.connections.wal_bytes(self._wal_end, end)
+        return wal.read_commits(frames, self._wal_header, self._wal_checksum, start=self._wal_end, verify=False)
+
+    def accept(self, change: wal.Commit, head: Head) -> None:
+        """The change is durable: it is the head now, and readers see it."""
+        self._wal_end, self._wal_checksum = change.end, change.checksum
+        self.head = head
+        self._mark(busy=False)
+        self.advance_idle_readers()
+
+    def nothing_changed(self) -> None:
+        """The work ended without a change."""
+        self._mark(busy=False)
+
+    def advance_idle_readers(self) -> None:
+        """Move every reader that is not at work to the head, at which the write-ahead file must end."""
+        for reader in self.connections.readers:
+            if reader.head.txid < self.head.txid and reader.lock.acquire(blocking=False):
+                try:
+                    reader.stand_at(self.head)
+                finally:
+                    reader.lock.release()
+
+    def undo(self) -> None:
+        """Go back to the head after a change that did not become durable, without touching the log."""
+        agreed = self._marker.wal_bytes
+        self.connections.close_abandoned()
+        self.cache.truncate_wal(agreed)
+        self._wal_header = None if agreed == 0 else self._wal_header
+        self._wal_end = agreed
+        self._open()
+        self._mark(busy=False)
+
+    def checked(self, now_ms: int) -> None:
+        """The log was seen to end at the head."""
+        self.head = replace(self.head, checked_ms=now_ms)
+
+    def fold(self) -> None:
+        """Fold the write-ahead file into the main file and go on. Nobody may be reading."""
+        self._mark(busy=True)
+        self.connections.close_settled()
+        self._settle_and_open()
+
+    def wal_end(self) -> int:
+        """Bytes of the agreed write-ahead file."""
+        return self._wal_end
+
+    def close(self) -> None:
+        """Close everything; the files stay behind as a copy that `resume` accepts."""
+        if self.connections.writer is not None:
+            self._mark(busy=True)
+            self.connections.close_settled()
+            self._settle()
+        self.cache.close()
+
+    def _apply(self, files: Iterable[LtxFile], now_ms: int) -> None:
+        for file in files:
+            header = file.header
+            self.cache.apply(file.pages, header.page_bytes, header.database_pages)
+            self.head = Head(header.max_txid, header.node_id, header.timestamp_ms, now_ms)
+
+    def _settle_and_open(self) -> None:
+        self._settle()
+        self._open()
+
+    def _settle(self) -> None:
+        head = self.head
+        marker = Marker(head.txid, head.node_id, head.timestamp_ms, head.checked_ms)
+        self._marker = self.cache.settled(marker)
+        self.cache.write_marker(self._marker)
+        self._wal_header, self._wal_end, self._wal_checksum = None, 0, (0, 0)
+
+    def _open(self) -> None:
+        try:
+            self.connections.open(self.head)
+        except BaseException:
+            self.connections.close_abandoned()
+            raise
+
+    def _mark(self, *, busy: bool) -> None:
+        first, second = self._wal_checksum
+        self._marker = replace(
+            self._marker,
+            txid=self.head.txid,
+            node_id=self.head.node_id,
+            timestamp_ms=self.head.timestamp_ms,
+            checked_ms=self.head.checked_ms,
+            wal_bytes=0 if self._wal_header is None else self._wal_end,
+            wal_checksum=first << 32 | second,
+            busy=busy,
+        )
+        self.cache.write_marker(self._marker)
+
+    def _fold(self, marker: Marker) -> bool:
+        """Check the agreed part of a write-ahead file left by a killed process and fold it in."""
+        content = self.cache.wal.read_bytes()
+        try:
+            header = wal.read_header(content[: wal.HEADER_BYTES])
+            found = wal.read_commits(content[wal.HEADER_BYTES :], header, header.checksum)
+        except VaultError:
+            return False
+        if found is None or found.end != marker.wal_bytes:
+            return False
+        if found.checksum[0] << 32 | found.checksum[1] != marker.wal_checksum:
+            return False
+        connection = sqlite3.connect(f"file:{self.cache.database}?mode=rw", uri=True, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+        return True
+
+    def _keep_edit(self, marker: Marker) -> Path | None:
+        """Keep a copy of files that somebody else changed; the engine's own leftovers are not worth it."""
+        if marker.busy:
+            return None
+        with suppress(FileNotFoundError):
+            kept = self.cache.keep_edit(timestamp(marker.checked_ms))
+            emit(EditKept(self.vault_id, str(kept)))
+            return kept
+        return None

@@ -1,0 +1,143 @@
+"""Numbered SQL steps applied to a vault: which are due, and applying them one commit each. Knows no charter by name.
+
+A step is `migrations/{set}/NNNN_what_it_does.sql`. Its first line may be `-- foreign_keys: off`, to rebuild a table.
+"""
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from db.clock import Moment
+from db.errors import MigrationFailed
+from db.events import StepApplied, StepFailed, emit
+from db.sql_text import split_statements
+from db.vault import Vault
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_KEYS_OFF = "-- foreign_keys: off"
+_HAS_LEDGER = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'vaultry_migrations'"
+_LEDGER = "SELECT set_name, number, sha256 FROM vaultry_migrations ORDER BY set_name, number"
+_RECORD = "INSERT INTO vaultry_migrations (set_name, number, name, sha256, applied_at) VALUES (?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One numbered file. sha256: of its bytes. foreign_keys: False when it asks to have them off."""
+
+    set_name: str
+    number: int
+    name: str
+    sql: str
+    sha256: str
+    foreign_keys: bool
+
+    def __str__(self) -> str:
+        """`choir/0002_roles`."""
+        return f"{self.set_name}/{self.number:04d}_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationSet:
+    """The steps of one folder, numbered from 1 without a gap."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+@cache
+def load_set(name: str, folder: Path = FOLDER) -> MigrationSet:
+    """The set `folder/name`. Raises MigrationFailed for a badly named file, a gap, or no such set."""
+    steps: list[Step] = []
+    for path in sorted((folder / name).glob("*.sql")):
+        match = _NAME.fullmatch(path.name)
+        if match is None or int(match[1]) != len(steps) + 1:
+            wanted = f"{len(steps) + 1:04d}_what_it_does.sql"
+            raise MigrationFailed(f"got {name}/{path.name}, wanted {wanted}", code="migration_missing")
+        content = path.read_bytes()
+        sql = content.decode()
+        digest = hashlib.sha256(content).hexdigest()
+        steps.append(Step(name, int(match[1]), match[2], sql, digest, not sql.startswith(_KEYS_OFF)))
+    if not steps:
+        raise MigrationFailed(f"no migration set {name!r}", code="migration_missing")
+    return MigrationSet(name, tuple(steps))
+
+
+def due_steps(ledger: Sequence[tuple[str, int, str]], sets: Sequence[MigrationSet]) -> list[Step]:
+    """The steps a vault lacks, in order, from its ledger of (set, number, hash).
+
+    Raises MigrationFailed when the ledger has a step that is edited (migration_edited), missing before a later one
+    (migration_missing), or newer than this code (migration_newer).
+    """
+    due: list[Step] = []
+    for migration_set in sets:
+        applied = {number: sha256 for name, number, sha256 in ledger if name == migration_set.name}
+        newest = max(applied, default=0)
+        if newest > len(migration_set.steps):
+            raise MigrationFailed(
+                f"the vault is at {migration_set.name}/{newest:04d}, this code knows {len(migration_set.steps):04d}",
+                code="migration_newer",
+                hint="run a release at least as new as the one that migrated the vault",
+            )
+        for step in migration_set.steps:
+            if step.number > newest:
+                due.append(step)
+            elif step.number not in applied:
+                raise MigrationFailed(f"the vault has no record of {step}, but of later ones", code="migration_missing")
+            elif applied[step.number] != step.sha256:
+                raise MigrationFailed(f"{step} was edited after it ran; add a new step", code="migration_edited")
+    return due
+
+
+def read_ledger(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:
+    """The (set, number, hash) of every step the vault has had; empty before the first."""
+    if connection.execute(_HAS_LEDGER).fetchone() is None:
+        return []
+    return [(row[0], row[1], row[2]) for row in connection.execute(_LEDGER)]
+
+
+def apply_step(connection: sqlite3.Connection, step: Step, now: Moment) -> None:
+    """Run the step and its ledger row inside the open transaction. Raises MigrationFailed naming step and reason."""
+    try:
+        for statement in split_statements(step.sql):
+            connection.execute(statement)
+        connection.execute(_RECORD, (step.set_name, step.number, step.name, step.sha256, now.text))
+    except sqlite3.Error as exc:
+        raise MigrationFailed(f"{step}: {exc}") from exc
+    if not step.foreign_keys:
+        broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            rows = ", ".join(f"{row[0]} row {row[1]} -> {row[2]}" for row in broken[:5])
+            raise MigrationFailed(f"{step}: {len(broken)} references lead nowhere: {rows}")
+
+
+def migrate(vault: Vault, sets: Sequence[MigrationSet], now: Moment) -> list[Step]:
+    """Apply what is due, one durable commit for each step; the steps applied by this call.
+
+    Safe while other processes do the same: who loses the race for a step's commit catches up and finds it applied.
+    Raises MigrationFailed; the vault then stays at the step before, readable.
+    """
+    applied: list[Step] = []
+    while True:
+        due = vault.read_raw(lambda connection, _: due_steps(read_ledger(connection), sets)).value
+        if not due:
+            return applied
+        step = due[0]
+
+        def work(connection: sqlite3.Connection, step: Step = step) -> bool:
+            if due_steps(read_ledger(connection), sets)[:1] != [step]:
+                return False
+            apply_step(connection, step, now)
+            return True
+
+        try:
+            vault.alter(work, foreign_keys=step.foreign_keys)
+        except MigrationFailed as exc:
+            emit(StepFailed(vault.id, str(step), exc.message))
+            raise
+        emit(StepApplied(vault.id, str(step), vault.head.txid))
+        applied.append(step)

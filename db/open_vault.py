@@ -1,0 +1,136 @@
+"""Making and opening vaults: log, local copy, keys and migrations put together. Knows no charter by name."""
+
+import hashlib
+import hmac
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.cache import CacheFolder
+from db.clock import Moment, system_moment
+from db.errors import Conflict, Invalid, MigrationFailed, NotFound
+from db.keyring import KeyRing
+from db.local_copy import LocalCopy
+from db.log import CommitLog, restore_chain
+from db.ltx import TXID, LtxHeader, encode
+from db.migrate import MigrationSet, migrate
+from db.pages import cut_pages, page_size
+from db.personal import PersonalCipher, load_cipher
+from db.sql_functions import register_functions
+from db.stores.base import ObjectStore
+from db.transaction import ReadTx
+from db.vault import Vault, VaultOptions
+from db.vault_file import new_database
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_HAS_KEYS = "SELECT 1 FROM sqlite_schema WHERE name = 'vaultry_personal_keys'"
+_ORIGIN = "SELECT value FROM vaultry_settings WHERE key = 'origin'"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where vaults are kept and worked on by this process.
+
+    cache: folder of the local copies. keyring: of the platform. clock: the moment now.
+    """
+
+    store: ObjectStore
+    cache: Path
+    keyring: KeyRing
+    options: VaultOptions = field(default_factory=VaultOptions)
+    clock: Callable[[], Moment] = system_moment
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What kind of vault it is. sets: migration sets in order. redacted: `table.column` kept out of the audit log."""
+
+    sets: tuple[MigrationSet, ...]
+    redacted: frozenset[str] = frozenset()
+
+
+def create_vault(site: Site, vault_id: str, kind: Kind, content: bytes | None = None) -> Vault:
+    """A new vault, open. content: the bytes of its database file (a fork, an import); None: freshly prepared.
+
+    Raises Conflict (vault_exists) when the log has begun already. Interrupted before the put, nothing was made.
+    """
+    now = site.clock()
+    log = CommitLog(site.store, check_id(vault_id))
+    database = content or new_database(kind.sets, vault_id, site.keyring, now)
+    pages, size = cut_pages(database), page_size(database)
+    node_id = int.from_bytes(now.random_bytes(8), "big")
+    header = LtxHeader(size, len(pages), TXID(1), TXID(1), now.ms, node_id=node_id)
+    if log.put_commit(TXID(1), encode(header, pages), now.ms) is not None:
+        raise Conflict(f"vault {vault_id} exists already", code="vault_exists")
+    return open_vault(site, vault_id, kind)
+
+
+def open_vault(site: Site, vault_id: str, kind: Kind) -> Vault:
+    """The vault, at the newest commit and with every migration applied.
+
+    A step that fails leaves the vault open for reading at the step before; `refusal` then says which and why.
+    Raises NotFound (vault_not_found), CorruptLog, StoreUnavailable.
+    """
+    log = CommitLog(site.store, check_id(vault_id))
+    copy = LocalCopy(CacheFolder(site.cache, vault_id), vault_id, site.options.readers, _prepare(site.keyring))
+    try:
+        if not copy.resume():
+            chain = restore_chain(log.list_all())
+            copy.rebuild(log.fetch(chain), "missing", site.clock().ms)
+    except BaseException:
+        copy.connections.close_abandoned()
+        copy.cache.close()
+        raise
+    vault = Vault(log, copy, _audit_key(site.keyring), kind.redacted, site.options, site.clock)
+    try:
+        migrate(vault, kind.sets, site.clock())
+    except MigrationFailed as exc:
+        vault.refusal = exc
+    except BaseException:
+        vault.close()
+        raise
+    return vault
+
+
+def vault_exists(store: ObjectStore, vault_id: str) -> bool:
+    """Whether the vault's log has begun."""
+    try:
+        return bool(restore_chain(CommitLog(store, check_id(vault_id)).list_all()))
+    except NotFound:
+        return False
+
+
+def check_id(vault_id: str) -> str:
+    """The id, fit to be part of a path. Raises Invalid."""
+    if not _ID.fullmatch(vault_id):
+        raise Invalid(f"got vault id {vault_id!r}, wanted 1-63 of a-z, 0-9 and hyphen", code="vault_id_invalid")
+    return vault_id
+
+
+def audit_key(keyring: KeyRing, origin: str) -> bytes:
+    """The key of a vault's audit chain. origin: the id it was first made under, which forks keep."""
+    return hmac.digest(keyring.subkey("audit log"), origin.encode(), hashlib.sha256)
+
+
+def read_audit_key(connection: sqlite3.Connection, keyring: KeyRing) -> bytes | None:
+    """The audit key by the origin in the vault's settings; None for a database without them."""
+    if connection.execute(_HAS_KEYS).fetchone() is None:
+        return None
+    row = connection.execute(_ORIGIN).fetchone()
+    return None if row is None else audit_key(keyring, row[0])
+
+
+def _audit_key(keyring: KeyRing) -> Callable[[sqlite3.Connection], bytes | None]:
+    return lambda connection: read_audit_key(connection, keyring)
+
+
+def _prepare(keyring: KeyRing) -> Callable[[sqlite3.Connection], None]:
+    """What every new connection gets: the SQL functions, with the vault's own data key."""
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        has_keys = connection.execute(_HAS_KEYS).fetchone() is not None
+        register_functions(connection, load_cipher(ReadTx(connection), keyring) if has_keys else PersonalCipher(None))
+
+    return prepare

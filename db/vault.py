@@ -1,0 +1,389 @@
+"""One tenant's vault: reads at a durable commit, writes that are durable when they return.
+
+Joins the log and the local copy. Knows no charter, principal or HTTP. Safe for many threads: writers queue and share
+commits; readers stand at a durable commit and wait for a writer only to see its commit.
+"""
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from db import wal
+from db.audit import AuditTrail
+from db.bookmark import Bookmark, bookmark_of
+from db.clock import Moment, system_moment
+from db.commit_group import Pending, run_alone, run_group
+from db.errors import CommitUnknown, Contended, Invalid, StoreUnavailable, VaultError
+from db.events import OutcomeLost, RaceLost, emit
+from db.guard import Guard
+from db.head import Head
+from db.local_copy import EditedByHand, LocalCopy
+from db.log import COMMIT_LEVEL, CommitLog, decode_object, restore_chain
+from db.ltx import TXID, LtxFile, LtxHeader, encode
+from db.pages import changed_pages
+from db.stores.base import OutcomeUnknown
+from db.transaction import Actor, ReadTx, WriteTx
+
+T = TypeVar("T")
+Run = Callable[[sqlite3.Connection], bool]
+AuditKey = Callable[[sqlite3.Connection], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class VaultOptions:
+    """How a vault behaves in this process.
+
+    readers: read connections. commit_attempts: races lost before a write gives up. group_works: most works that share
+    a commit. wal_bytes: length of the write-ahead file at which it is folded in. base_age_ms: after this long without
+    a look at the whole log, a look at the next commit is not enough, for that commit may be pruned already.
+    """
+
+    readers: int = 1
+    commit_attempts: int = 50
+    group_works: int = 256
+    wal_bytes: int = 4 << 20
+    base_age_ms: int = 6 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a read or write returned, and the bookmark of the commit it belongs to."""
+
+    value: T
+    bookmark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How current a read must be. look: ask the store for newer commits. bookmark: a commit that must be there."""
+
+    look: bool = True
+    bookmark: Bookmark | None = None
+
+
+FIRST_PRIMARY = Freshness()
+FIRST_UNCONSTRAINED = Freshness(look=False)
+
+
+class Vault:
+    """An open vault. `open_vault` makes one; `close` lets go of its files.
+
+    audit_key: the key of the audit chain, from the vault's own settings; None: no audit log.
+    redacted: `table.column` names whose values stay out of the audit log.
+    refusal: set while the vault takes no writes; every write raises it.
+    """
+
+    def __init__(
+        self,
+        log: CommitLog,
+        copy: LocalCopy,
+        audit_key: AuditKey,
+        redacted: frozenset[str] = frozenset(),
+        options: VaultOptions | None = None,
+        clock: Callable[[], Moment] = system_moment,
+    ) -> None:
+        self.log = log
+        self.options = options or VaultOptions()
+        self.refusal: VaultError | None = None
+        self._copy = copy
+        self._audit_key = audit_key
+        self._redacted = redacted
+        self._clock = clock
+        self._queue: list[Pending] = []
+        self._queue_lock = threading.Lock()
+        self._writer_lock = threading.RLock()
+        # Held while the write-ahead file is ahead of the head: a reader that moved then would see an unmade commit.
+        self._ahead_lock = threading.RLock()
+        self._writing: tuple[sqlite3.Connection, Guard, AuditTrail | None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The vault's id."""
+        return self.log.vault_id
+
+    @property
+    def head(self) -> Head:
+        """The durable commit this process knows."""
+        return self._copy.head
+
+    @property
+    def bookmark(self) -> str:
+        """The bookmark of the head."""
+        return self._bookmark(self._copy.head)
+
+    def read(self, work: Callable[[ReadTx], T], at: Freshness = FIRST_PRIMARY) -> Answer[T]:
+        """What `work` returns from a snapshot at least as new as asked for.
+
+        Raises what the work raises, Invalid for a bookmark that this vault never had, StoreUnavailable.
+        """
+        return self.read_raw(lambda connection, _: work(ReadTx(connection)), at)
+
+    def read_raw(self, work: Callable[[sqlite3.Connection, Head], T], at: Freshness = FIRST_PRIMARY) -> Answer[T]:
+        """As `read`, for work of the engine itself that needs the connection and the commit it stands at."""
+        wanted = self._reach(at)
+        while True:
+            with self._copy.connections.reading() as reader:
+                if reader.head.txid >= wanted:
+                    return Answer(work(reader.connection, reader.head), self._bookmark(reader.head))
+            with self._ahead_lock:
+                self._copy.advance_idle_readers()
+
+    def write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment | None = None) -> Answer[T]:
+        """What `work` returned in a transaction that is durable now.
+
+        The work may run several times. Raises what it raises (rolled back), `refusal` when the vault takes no writes,
+        Contended and StoreUnavailable (nothing changed), CommitUnknown.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        pending = Pending(work, actor, now or self._clock())
+        with self._queue_lock:
+            self._queue.append(pending)
+        with self._writer_lock:
+            while not pending.done:
+                self._lead()
+        if pending.error is not None:
+            raise pending.error
+        return Answer(cast("T", pending.value), pending.bookmark)
+
+    def alter(self, work: Callable[[sqlite3.Connection], bool], *, foreign_keys: bool = True) -> str:
+        """Commit a change of the schema: `work` gets the writer inside a transaction and says whether it did anything.
+
+        foreign_keys: False switches them off meanwhile, for rebuilding a table; `work` must then check them itself.
+        Not audited by row; the connections are made anew before and after, so that nothing is left on them.
+        """
+        with self._writer_lock:
+            for _ in range(self.options.commit_attempts):
+                self._fold()
+                try:
+                    if self._attempt(lambda writer: run_alone(writer, work, foreign_keys=foreign_keys), 1) is not None:
+                        return self.bookmark
+                finally:
+                    self._fold()
+        raise self._contended()
+
+    def replace(self, build: Callable[[sqlite3.Connection], bytes]) -> str:
+        """Commit another content for the whole vault, as one ordinary commit: the history stays; the bookmark.
+
+        build: gets the writer at the head and returns the bytes of the new database file. May be called again.
+        """
+        with self._writer_lock:
+            for _ in range(self.options.commit_attempts):
+                with self._ahead_lock:
+                    self._be_at_head()
+                    writer = self._writer()
+                    pages, page_bytes, database_pages = changed_pages(writer.serialize(), build(writer))
+                    if not pages:
+                        return self.bookmark
+                    header = self._next_header(page_bytes, database_pages)
+                    body = encode(header, pages)
+                    winner = self._put(header, body, 1)
+                    self._absorb(winner or body)
+                    if winner is None:
+                        return self.bookmark
+        raise self._contended()
+
+    def close(self) -> None:
+        """Let go of the files; a later `open_vault` in any process goes on with them."""
+        with self._writer_lock, self._ahead_lock, self._copy.connections.quiet():
+            self._copy.close()
+
+    def _reach(self, at: Freshness) -> TXID:
+        """The TXID a reader must have reached, after catching up as far as asked."""
+        if at.bookmark is not None:
+            if self._copy.head.txid < at.bookmark.txid:
+                self._refresh()
+            self._check(at.bookmark)
+            return at.bookmark.txid
+        if at.look:
+            self._refresh()
+        return self._copy.head.txid
+
+    def _check(self, bookmark: Bookmark) -> None:
+        head = self._copy.head
+        if bookmark.txid > head.txid:
+            raise Invalid("the bookmark is ahead of this vault", code="bookmark_ahead")
+        if bookmark.txid == head.txid and str(bookmark) != self._bookmark(head):
+            raise Invalid("the bookmark is not of this vault", code="bookmark_unknown")
+
+    def _refresh(self) -> None:
+        """Know every commit that was durable when this was called."""
+        head = self._copy.head
+        recent = self._clock().ms - head.checked_ms <= self.options.base_age_ms
+        if recent and self.log.look(TXID(head.txid + 1)) is None:
+            return
+        with self._writer_lock, self._ahead_lock:
+            if self._copy.head.txid <= head.txid:
+                self._be_at_head()
+
+    def _lead(self) -> None:
+        """Commit the works that wait, the first of them at least."""
+        with self._queue_lock:
+            group = self._queue[: self.options.group_works]
+            del self._queue[: len(group)]
+        try:
+            self._commit(group)
+        except BaseException as exc:
+            waiting = [pending for pending in group if not pending.done]
+            if isinstance(exc, Exception):
+                for pending in waiting:
+                    pending.fail(exc)
+                return
+            # An interrupt hits the thread that leads; the works of the others go on with the next leader.
+            with self._queue_lock:
+                self._queue[:0] = waiting
+            raise
+
+    def _commit(self, group: list[Pending]) -> None:
+        for _ in range(self.options.commit_attempts):
+            passed = self._attempt(lambda writer: run_group(writer, *self._watch(writer), group), len(group))
+            if passed is None:
+                continue
+            if not passed:
+                for pending in group:
+                    self._commit([pending])
+                return
+            bookmark = self.bookmark
+            for pending in group:
+                pending.finish(bookmark)
+            if self._copy.wal_end() > self.options.wal_bytes:
+                self._fold()
+            return
+        raise self._contended()
+
+    def _attempt(self, run: Run, works: int) -> bool | None:
+        """What `run` returned, its change durable; None when another writer was first or the copy was made anew."""
+        with self._ahead_lock:
+            self._be_at_head()
+            try:
+                writer = self._copy.begin()
+            except EditedByHand:
+                self._rebuild("edited")
+                return None
+            try:
+                passed = run(writer)
+                change = self._copy.changed_pages()
+            except BaseException:
+                self._undo()
+                raise
+            if change is None:
+                self._copy.nothing_changed()
+                return passed
+            return passed if self._publish(change, works) else None
+
+    def _publish(self, change: wal.Commit, works: int) -> bool:
+        """Put the change into the log; False when another writer was first. The copy follows either way."""
+        header = self._next_header(len(next(iter(change.pages.values()))), change.database_pages)
+        try:
+            winner = self._put(header, encode(header, change.pages), works)
+        except BaseException:
+            self._undo()
+            raise
+        if winner is None:
+            head = Head(header.max_txid, header.node_id, header.timestamp_ms, self._clock().ms)
+            self._copy.accept(change, head)
+            return True
+        self._undo()
+        self._absorb(winner)
+        return False
+
+    def _next_header(self, page_bytes: int, database_pages: int) -> LtxHeader:
+        head = self._copy.head
+        txid = TXID(head.txid + 1)
+        # Clocks differ between writers; times in the log never fall, so that a time names one commit.
+        time_ms = max(self._clock().ms, head.timestamp_ms)
+        return LtxHeader(page_bytes, database_pages, txid, txid, time_ms, node_id=secrets.randbits(64))
+
+    def _put(self, header: LtxHeader, body: bytes, works: int) -> bytes | None:
+        """None when the commit is ours, else the winner's body. Raises CommitUnknown, StoreUnavailable."""
+        try:
+            winner = self.log.put_commit(header.max_txid, body, header.timestamp_ms)
+        except OutcomeUnknown as exc:
+            emit(OutcomeLost(self.id, header.max_txid, works))
+            raise CommitUnknown(
+                f"the store did not say whether commit {header.max_txid:016x} was made",
+                hint="look before repeating, or repeat with the same Idempotency-Key",
+            ) from exc
+        if winner is not None:
+            emit(RaceLost(self.id, header.max_txid, works))
+        return winner
+
+    def _be_at_head(self) -> None:
+        """Catch up with the log. The copy must not be ahead of its head."""
+        head = self._copy.head
+        if self._clock().ms - head.checked_ms > self.options.base_age_ms:
+            self._catch_up_by_listing()
+            return
+        body = self.log.look(TXID(head.txid + 1))
+        if body is not None:
+            self._absorb(body)
+
+    def _absorb(self, body: bytes) -> None:
+        """Apply the commit after the head, and whatever followed it."""
+        first = TXID(self._copy.head.txid + 1)
+        files = [decode_object(self.log.key(COMMIT_LEVEL, first, first), body)]
+        second = TXID(first + 1)
+        following = self.log.look(second)
+        if following is not None:
+            files.append(decode_object(self.log.key(COMMIT_LEVEL, second, second), following))
+            files.extend(self.log.fetch(self.log.list_level(COMMIT_LEVEL, after=second)))
+        for expected, file in enumerate(files, first):
+            if file.header.min_txid != expected:
+                raise StoreUnavailable(f"commit {expected:016x} is not listed yet", retry_after_s=1)
+        with self._copy.connections.quiet():
+            self._copy.absorb(files, self._clock().ms)
+
+    def _catch_up_by_listing(self) -> None:
+        """Catch up when commits after the head may be pruned or folded into ranges."""
+        chain = restore_chain(self.log.list_all(), base=self._copy.head.txid)
+        now_ms = self._clock().ms
+        if not chain:
+            self._copy.checked(now_ms)
+            return
+        files: list[LtxFile] = list(self.log.fetch(chain))
+        with self._copy.connections.quiet():
+            if chain[0].min_txid == 1:
+                self._copy.rebuild(files, "stale", now_ms)
+            else:
+                self._copy.absorb(files, now_ms)
+
+    def _rebuild(self, reason: str) -> None:
+        files = self.log.fetch(restore_chain(self.log.list_all()))
+        with self._copy.connections.quiet():
+            self._copy.rebuild(files, reason, self._clock().ms)
+
+    def _undo(self) -> None:
+        with self._copy.connections.quiet():
+            self._copy.undo()
+
+    def _fold(self) -> None:
+        with self._ahead_lock, self._copy.connections.quiet():
+            self._copy.fold()
+
+    def _writer(self) -> sqlite3.Connection:
+        writer = self._copy.connections.writer
+        if writer is None:
+            raise AssertionError("the vault is closed")
+        return writer
+
+    def _watch(self, writer: sqlite3.Connection) -> tuple[Guard, AuditTrail | None]:
+        """The guard and audit trail of this writer connection, made once for each."""
+        if self._writing is None or self._writing[0] is not writer:
+            key = self._audit_key(writer)
+            trail = None if key is None else AuditTrail(writer, key, self._redacted)
+            self._writing = (writer, Guard(writer, None if trail is None else trail.on_change), trail)
+        return self._writing[1:]
+
+    def _contended(self) -> Contended:
+        return Contended(
+            f"other writers made the next commit first, {self.options.commit_attempts} times", retry_after_s=1
+        )
+
+    def _bookmark(self, head: Head) -> str:
+        return str(bookmark_of(self.id, head.txid, head.node_id))
+
+
+__all__ = ["FIRST_PRIMARY", "FIRST_UNCONSTRAINED", "Answer", "Freshness", "Vault", "VaultOptions"]
