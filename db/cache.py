@@ -135,13 +135,7 @@ class CacheFolder:
 
     def apply(self, pages: Mapping[int, bytes], page_bytes: int, database_pages: int) -> None:
         """Write pages into the main file and give it its new size. Every connection must be closed, no WAL left."""
-        descriptor = os.open(self.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            for number, page in pages.items():
-                os.pwrite(descriptor, page, (number - 1) * page_bytes)
-            os.ftruncate(descriptor, database_pages * page_bytes)
-        finally:
-            os.close(descriptor)
+        write_pages(self.database, pages, page_bytes, database_pages)
 
     def clear(self) -> None:
         """Remove the copy, for a rebuild."""
@@ -164,6 +158,17 @@ class CacheFolder:
 
     def _remove_index(self) -> None:
         self.path.joinpath("vault.sqlite-shm").unlink(missing_ok=True)
+
+
+def write_pages(path: Path, pages: Mapping[int, bytes], page_bytes: int, database_pages: int) -> None:
+    """Write pages into a database file, made if need be, and give it its new size. Nobody may have it open."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for number, page in pages.items():
+            os.pwrite(descriptor, page, (number - 1) * page_bytes)
+        os.ftruncate(descriptor, database_pages * page_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _claim(folder: Path) -> tuple[Path, int]:

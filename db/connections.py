@@ -6,7 +6,7 @@ Knows SQLite and the files of the copy; not the log, nor who reads or writes wha
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from db.cache import CacheFolder
@@ -97,7 +97,7 @@ class Connections:
         return connection
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
+    def reading(self) -> Generator[Reader]:
         """A reader of one's own for the length of one read; waits when all are busy."""
         reader = self._take()
         try:
@@ -120,7 +120,7 @@ class Connections:
         return self.readers[self._next] if idle is None else idle
 
     @contextmanager
-    def quiet(self) -> Iterator[None]:
+    def quiet(self) -> Generator[None]:
         """No reader is at work inside; new ones wait at the gate until there are readers again."""
         with self._gate:
             held = list(self.readers)

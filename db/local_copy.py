@@ -40,6 +40,11 @@ class LocalCopy:
         self._wal_end = 0
         self._wal_checksum = (0, 0)
 
+    @property
+    def file_bytes(self) -> int:
+        """Size of the main file when the write-ahead file was last folded in."""
+        return self._marker.file_bytes
+
     def resume(self) -> bool:
         """Go on with the files of the last process, if the marker proves them; False asks for a rebuild."""
         marker = self.cache.read_marker()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from db.errors import CorruptLog, NotFound
@@ -12,6 +13,7 @@ COMMIT_LEVEL = 0
 RANGE_LEVEL = 1
 SNAPSHOT_LEVEL = 9
 PUT_ATTEMPTS = 4
+LISTINGS = 3
 NOTHING = TXID(0)
 _FETCHERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="log-fetch")
 
@@ -98,9 +100,19 @@ class CommitLog:
         levels = (SNAPSHOT_LEVEL, RANGE_LEVEL, COMMIT_LEVEL)
         return [found for listed in _FETCHERS.map(self.list_level, levels) for found in listed]
 
+    def chain(self, *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LogObject]:
+        """`restore_chain` over a fresh listing; a gap counts only when listings agree on it.
+
+        A folder or a bucket that is written to while it is listed may show a later commit and lack an earlier one.
+        """
+        for _ in range(LISTINGS - 1):
+            with suppress(CorruptLog):
+                return restore_chain(self.list_all(), base=base, upto=upto)
+        return restore_chain(self.list_all(), base=base, upto=upto)
+
     def fetch(self, objects: Sequence[LogObject]) -> Iterable[LtxFile]:
         """The decoded files in the given order, fetched at the same time. Raises CorruptLog naming the object."""
-        bodies = _FETCHERS.map(lambda found: self._store.get(found.key, op="log:get"), objects)
+        bodies = _FETCHERS.map(self._body, objects)
         for found, body in zip(objects, bodies, strict=True):
             yield decode_object(found.key, body)
 
@@ -119,6 +131,9 @@ class CommitLog:
         if low == 0:
             raise NotFound("the log holds no commit at or before that time", code="time_out_of_range")
         return points[low - 1].max_txid
+
+    def _body(self, found: LogObject) -> bytes:
+        return self._store.get(found.key, op="log:get")
 
     def delete(self, objects: Sequence[LogObject]) -> None:
         """Remove objects that no restore within the retention needs."""

@@ -13,7 +13,7 @@ from db.clock import Moment, system_moment
 from db.errors import Conflict, Invalid, MigrationFailed, NotFound
 from db.keyring import KeyRing
 from db.local_copy import LocalCopy
-from db.log import CommitLog, restore_chain
+from db.log import CommitLog
 from db.ltx import TXID, LtxHeader, encode
 from db.migrate import MigrationSet, migrate
 from db.pages import cut_pages, page_size
@@ -77,8 +77,7 @@ def open_vault(site: Site, vault_id: str, kind: Kind) -> Vault:
     copy = LocalCopy(CacheFolder(site.cache, vault_id), vault_id, site.options.readers, _prepare(site.keyring))
     try:
         if not copy.resume():
-            chain = restore_chain(log.list_all())
-            copy.rebuild(log.fetch(chain), "missing", site.clock().ms)
+            copy.rebuild(log.fetch(log.chain()), "missing", site.clock().ms)
     except BaseException:
         copy.connections.close_abandoned()
         copy.cache.close()
@@ -97,7 +96,7 @@ def open_vault(site: Site, vault_id: str, kind: Kind) -> Vault:
 def vault_exists(store: ObjectStore, vault_id: str) -> bool:
     """Whether the vault's log has begun."""
     try:
-        return bool(restore_chain(CommitLog(store, check_id(vault_id)).list_all()))
+        return bool(CommitLog(store, check_id(vault_id)).chain())
     except NotFound:
         return False
 

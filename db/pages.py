@@ -1,6 +1,7 @@
 """Database files as pages: read the header, cut, compare. Knows bytes; not where they come from."""
 
 from db.errors import Invalid
+from db.ltx import lock_page
 
 _SIZE_OFFSET = 16
 
@@ -14,9 +15,11 @@ def page_size(database: bytes) -> int:
 
 
 def cut_pages(database: bytes) -> dict[int, bytes]:
-    """Every page by its number, from 1."""
+    """Every page by its number, from 1, without the one that SQLite locks and never writes."""
     size = page_size(database)
-    return {start // size + 1: database[start : start + size] for start in range(0, len(database), size)}
+    pages = {start // size + 1: database[start : start + size] for start in range(0, len(database), size)}
+    pages.pop(lock_page(size), None)
+    return pages
 
 
 def changed_pages(old: bytes, new: bytes) -> tuple[dict[int, bytes], int, int]:

@@ -16,12 +16,13 @@ from db.audit import AuditTrail
 from db.bookmark import Bookmark, bookmark_of
 from db.clock import Moment, system_moment
 from db.commit_group import Pending, run_alone, run_group
-from db.errors import CommitUnknown, Contended, Invalid, StoreUnavailable, VaultError
+from db.connections import Reader
+from db.errors import CommitUnknown, Contended, Invalid, VaultError
 from db.events import OutcomeLost, RaceLost, emit
 from db.guard import Guard
 from db.head import Head
 from db.local_copy import EditedByHand, LocalCopy
-from db.log import COMMIT_LEVEL, CommitLog, decode_object, restore_chain
+from db.log import COMMIT_LEVEL, CommitLog, decode_object
 from db.ltx import TXID, LtxFile, LtxHeader, encode
 from db.pages import changed_pages
 from db.stores.base import OutcomeUnknown
@@ -114,20 +115,36 @@ class Vault:
         """The bookmark of the head."""
         return self._bookmark(self._copy.head)
 
+    @property
+    def local_bytes(self) -> int:
+        """Bytes of the local copy's main file when it was last folded."""
+        return self._copy.file_bytes
+
     def read(self, work: Callable[[ReadTx], T], at: Freshness = FIRST_PRIMARY) -> Answer[T]:
         """What `work` returns from a snapshot at least as new as asked for.
 
         Raises what the work raises, Invalid for a bookmark that this vault never had, StoreUnavailable.
         """
-        return self.read_raw(lambda connection, _: work(ReadTx(connection)), at)
+        return self._read(lambda reader: work(ReadTx(reader.connection)), at)
 
     def read_raw(self, work: Callable[[sqlite3.Connection, Head], T], at: Freshness = FIRST_PRIMARY) -> Answer[T]:
-        """As `read`, for work of the engine itself that needs the connection and the commit it stands at."""
+        """As `read`, without a guard: for work of the engine itself, which also gets the commit it reads at."""
+
+        def unguarded(reader: Reader) -> T:
+            reader.guard.open = True
+            try:
+                return work(reader.connection, reader.head)
+            finally:
+                reader.guard.open = False
+
+        return self._read(unguarded, at)
+
+    def _read(self, work: Callable[[Reader], T], at: Freshness) -> Answer[T]:
         wanted = self._reach(at)
         while True:
             with self._copy.connections.reading() as reader:
                 if reader.head.txid >= wanted:
-                    return Answer(work(reader.connection, reader.head), self._bookmark(reader.head))
+                    return Answer(work(reader), self._bookmark(reader.head))
             with self._ahead_lock:
                 self._copy.advance_idle_readers()
 
@@ -317,28 +334,29 @@ class Vault:
         if self._clock().ms - head.checked_ms > self.options.base_age_ms:
             self._catch_up_by_listing()
             return
-        body = self.log.look(TXID(head.txid + 1))
-        if body is not None:
+        while (body := self.log.look(TXID(self._copy.head.txid + 1))) is not None:
             self._absorb(body)
 
     def _absorb(self, body: bytes) -> None:
-        """Apply the commit after the head, and whatever followed it."""
+        """Apply the commit after the head, and as much of what followed as a listing shows without a gap.
+
+        A listing made while others write may lack a commit that it should show; the next look finds it.
+        """
         first = TXID(self._copy.head.txid + 1)
         files = [decode_object(self.log.key(COMMIT_LEVEL, first, first), body)]
         second = TXID(first + 1)
         following = self.log.look(second)
         if following is not None:
             files.append(decode_object(self.log.key(COMMIT_LEVEL, second, second), following))
-            files.extend(self.log.fetch(self.log.list_level(COMMIT_LEVEL, after=second)))
-        for expected, file in enumerate(files, first):
-            if file.header.min_txid != expected:
-                raise StoreUnavailable(f"commit {expected:016x} is not listed yet", retry_after_s=1)
+            listed = self.log.list_level(COMMIT_LEVEL, after=second)
+            unbroken = [found for expected, found in enumerate(listed, second + 1) if found.min_txid == expected]
+            files.extend(self.log.fetch(unbroken))
         with self._copy.connections.quiet():
             self._copy.absorb(files, self._clock().ms)
 
     def _catch_up_by_listing(self) -> None:
         """Catch up when commits after the head may be pruned or folded into ranges."""
-        chain = restore_chain(self.log.list_all(), base=self._copy.head.txid)
+        chain = self.log.chain(base=self._copy.head.txid)
         now_ms = self._clock().ms
         if not chain:
             self._copy.checked(now_ms)
@@ -351,7 +369,7 @@ class Vault:
                 self._copy.absorb(files, now_ms)
 
     def _rebuild(self, reason: str) -> None:
-        files = self.log.fetch(restore_chain(self.log.list_all()))
+        files = self.log.fetch(self.log.chain())
         with self._copy.connections.quiet():
             self._copy.rebuild(files, reason, self._clock().ms)
 

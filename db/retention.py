@@ -1,0 +1,131 @@
+"""Keeping a log short: snapshots, ranges, pruning. Knows which objects a restore needs; not who schedules the work.
+
+Every step may be interrupted or run twice at once: files are put before anything they replace is removed, and a file
+that is there already says the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.events import LogPruned, SnapshotMade, emit
+from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
+from db.ltx import TXID, LtxHeader, encode
+from db.pages import cut_pages, page_size
+from db.vault import Vault
+
+HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much history is kept.
+
+    points_days: every point in time back to here can be restored. commits_hours: so long each commit keeps a file of
+    its own; it must exceed the life of any request and the engine's `base_age_ms`. range_commits: most commits in a
+    range. Commits older than commits_hours are restorable at the ends of ranges.
+    """
+
+    points_days: int = 30
+    commits_hours: int = 24
+    range_commits: int = 256
+
+
+def snapshot_due(objects: Sequence[LogObject]) -> bool:
+    """Whether the bytes since the last snapshot exceed half its size, or there is none and the log is not new."""
+    snapshots = [found for found in objects if found.level == SNAPSHOT_LEVEL]
+    last = max(snapshots, key=lambda found: found.max_txid, default=None)
+    commits = [found for found in objects if found.level == COMMIT_LEVEL]
+    if last is None:
+        # The first commit holds every page: it serves as the snapshot until as much again has come.
+        first = min(commits, key=lambda found: found.min_txid, default=None)
+        return first is not None and sum(found.size for found in commits) > first.size + first.size // 2
+    return sum(found.size for found in commits if found.min_txid > last.max_txid) > last.size // 2
+
+
+def make_snapshot(vault: Vault) -> TXID:
+    """Store every page at the newest commit; that commit's TXID. Writers go on meanwhile."""
+    database, head = vault.read_raw(lambda connection, head: (connection.serialize(), head)).value
+    pages, size = cut_pages(database), page_size(database)
+    header = LtxHeader(size, len(database) // size, TXID(1), head.txid, head.timestamp_ms, node_id=head.node_id)
+    body = encode(header, pages)
+    vault.log.put_file(SNAPSHOT_LEVEL, header, body)
+    emit(SnapshotMade(vault.id, head.txid, len(body)))
+    return head.txid
+
+
+def make_ranges(log: CommitLog, objects: Sequence[LogObject], now_ms: int, keep: Retention) -> int:
+    """Fold old commits into ranges; how many ranges were stored."""
+    ranged = max((found.max_txid for found in objects if found.level == RANGE_LEVEL), default=TXID(1))
+    old = [
+        found
+        for found in objects
+        if found.level == COMMIT_LEVEL
+        and found.min_txid > ranged
+        and found.modified_ms <= now_ms - keep.commits_hours * HOUR_MS
+    ]
+    stored = 0
+    for run in _runs(sorted(old, key=lambda found: found.min_txid), keep.range_commits):
+        pages: dict[int, bytes] = {}
+        files = list(log.fetch(run))
+        last = files[-1].header
+        for file in files:
+            pages |= file.pages
+        kept = {number: page for number, page in pages.items() if number <= last.database_pages}
+        header = LtxHeader(
+            last.page_bytes,
+            last.database_pages,
+            run[0].min_txid,
+            run[-1].max_txid,
+            last.timestamp_ms,
+            node_id=last.node_id,
+        )
+        log.put_file(RANGE_LEVEL, header, encode(header, kept))
+        stored += 1
+    return stored
+
+
+def prunable(objects: Sequence[LogObject], now_ms: int, keep: Retention) -> list[LogObject]:
+    """The objects that no restore within the retention needs; never the newest commit, by which heads are known."""
+    oldest_ms = now_ms - keep.points_days * DAY_MS
+    snapshots = [found for found in objects if found.level == SNAPSHOT_LEVEL and found.modified_ms <= oldest_ms]
+    base = max((found.max_txid for found in snapshots), default=TXID(0))
+    ranges = [(found.min_txid, found.max_txid) for found in objects if found.level == RANGE_LEVEL]
+    head = max((found.max_txid for found in objects), default=TXID(0))
+    commits_ms = now_ms - keep.commits_hours * HOUR_MS
+
+    def replaced(found: LogObject) -> bool:
+        if found.max_txid == head and found.level != SNAPSHOT_LEVEL:
+            return False
+        if found.level == SNAPSHOT_LEVEL:
+            return found.max_txid < base
+        if found.modified_ms > commits_ms:
+            return False
+        covered = any(low <= found.min_txid and found.max_txid <= high for low, high in ranges)
+        return found.max_txid <= base or (found.level == COMMIT_LEVEL and covered)
+
+    return [found for found in objects if replaced(found)]
+
+
+def tend(vault: Vault, now_ms: int, keep: Retention) -> int:
+    """Snapshot, fold and prune as far as due; how many objects were removed."""
+    objects = vault.log.list_all()
+    if snapshot_due(objects):
+        make_snapshot(vault)
+    make_ranges(vault.log, objects, now_ms, keep)
+    doomed = prunable(vault.log.list_all(), now_ms, keep)
+    vault.log.delete(doomed)
+    if doomed:
+        emit(LogPruned(vault.id, len(doomed)))
+    return len(doomed)
+
+
+def _runs(commits: Sequence[LogObject], longest: int) -> list[list[LogObject]]:
+    """Unbroken runs of at most that many commits."""
+    runs: list[list[LogObject]] = []
+    for found in commits:
+        if runs and len(runs[-1]) < longest and runs[-1][-1].max_txid + 1 == found.min_txid:
+            runs[-1].append(found)
+        else:
+            runs.append([found])
+    return runs
