@@ -24,6 +24,8 @@ from db.transaction import ReadTx, SqlValue, WriteTx
 
 SEALED_PREFIX = "p1:"
 LOOKUP_PREFIX = "h1:"
+# The audit log must show these as redacted: the old value of a destroyed key would outlive its destruction there.
+REDACTED_COLUMNS = frozenset({"vaultry_personal_keys.wrapped_key"})
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
