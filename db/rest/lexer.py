@@ -1,0 +1,91 @@
+"""A cursor over one piece of query text: tokens, names, quoted values. Knows characters; not what they ask for."""
+
+from typing import NoReturn
+
+from db.errors import Invalid
+
+__all__ = ["Cursor"]
+
+_RESERVED = frozenset(',.:()!*"')
+_SHOWN_CHARACTERS = 120
+
+
+class Cursor:
+    """Reads forward only, one look ahead, so the work is linear in the length of the text."""
+
+    def __init__(self, text: str, subject: str) -> None:
+        """subject: what the text is, for the error message, such as 'filter'."""
+        self.text = text
+        self.subject = subject
+        self.position = 0
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything has been read."""
+        return self.position >= len(self.text)
+
+    def sees(self, token: str) -> bool:
+        """Whether the token comes next."""
+        return self.text.startswith(token, self.position)
+
+    def take(self, token: str) -> bool:
+        """Read the token if it comes next; whether it did."""
+        found = self.sees(token)
+        if found:
+            self.position += len(token)
+        return found
+
+    def need(self, token: str) -> None:
+        """Read the token. Raises Invalid PGRST100 when something else comes next."""
+        if not self.take(token):
+            self.fail(repr(token))
+
+    def need_end(self) -> None:
+        """Raises Invalid PGRST100 when text is left."""
+        if not self.at_end:
+            self.fail("the end")
+
+    def name(self) -> str:
+        """A name: in double quotes, or bare up to a reserved character. Blanks around a bare one are dropped."""
+        if self.sees('"'):
+            return self.quoted()
+        name = self.until(_RESERVED).strip()
+        if not name:
+            self.fail("a name")
+        if "->" in name:
+            raise Invalid(f"{name}: paths into JSON are not implemented", code="PGRST127")
+        return name
+
+    def until(self, stops: frozenset[str] | str) -> str:
+        """Everything before the next of these characters, or to the end."""
+        start = self.position
+        while not self.at_end and self.text[self.position] not in stops:
+            self.position += 1
+        return self.text[start : self.position]
+
+    def rest(self) -> str:
+        """Everything that is left."""
+        start, self.position = self.position, len(self.text)
+        return self.text[start:]
+
+    def quoted(self) -> str:
+        """A value in double quotes, in which a backslash takes the next character as it is."""
+        self.need('"')
+        characters: list[str] = []
+        while not self.at_end and not self.sees('"'):
+            self.take("\\")
+            if not self.at_end:
+                characters.append(self.text[self.position])
+                self.position += 1
+        self.need('"')
+        return "".join(characters)
+
+    def fail(self, wanted: str) -> NoReturn:
+        """Raise Invalid PGRST100, which says what was wanted here."""
+        got = "the end" if self.at_end else repr(self.text[self.position])
+        shown = self.text if len(self.text) <= _SHOWN_CHARACTERS else self.text[:_SHOWN_CHARACTERS] + "..."
+        raise Invalid(
+            f"failed to parse {self.subject} ({shown})",
+            code="PGRST100",
+            details=f"got {got} at character {self.position + 1}, wanted {wanted}",
+        )

@@ -1,0 +1,119 @@
+"""Which relationship an embed means: by foreign keys of the declared resources. Knows keys; no rows, no caller."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from db.errors import Invalid
+from db.resources import Resource
+from db.schema import ForeignKey, Schema, Table
+
+__all__ = ["Junction", "Relationship", "find_relationship"]
+
+_Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """The join table of a many-to-many relationship. pairs: (its column, column of the target)."""
+
+    table: str
+    pairs: _Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A way from one table to another. pairs: (column of the origin, column of the target or of the junction).
+
+    to_many: whether the answer is a list. names: what a hint may call it, most precise first.
+    """
+
+    target: str
+    pairs: _Pairs
+    to_many: bool
+    names: tuple[str, ...]
+    junction: Junction | None = None
+
+    def __str__(self) -> str:
+        cardinality = "many-to-many" if self.junction else "to-many" if self.to_many else "to-one"
+        return f"{cardinality} {self.target}!{self.names[0]}"
+
+
+def find_relationship(
+    schema: Schema, resources: Mapping[str, Resource], origin: str, target: str, hint: str | None
+) -> Relationship:
+    """The one relationship that `target!hint` means inside `origin`.
+
+    target: a resource, or a foreign key column of the origin. hint: the column of a foreign key, its name as Postgres
+    would give it (`editions_work_id_fkey`), or a join table. A table that refers to itself: its own name means the
+    children, the column the parent. Raises Invalid PGRST200 for none, PGRST201 for several.
+    """
+    every = list(_relationships(schema, resources, origin))
+    named = [r for r in every if r.target == target and not (target == origin and not r.to_many)]
+    named = named or [r for r in every if not r.to_many and target in r.names]
+    found = [r for r in named if hint is None or hint in r.names]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        way = f"'{origin}' to '{target}'" + (f" using the hint '{hint}'" if hint else "")
+        raise Invalid(
+            f"Could not find a relationship between '{origin}' and '{target}' in the schema cache",
+            code="PGRST200",
+            details=f"Searched for a foreign key relationship from {way}, found none.",
+        )
+    raise Invalid(
+        f"Could not embed because more than one relationship was found for '{origin}' and '{target}'",
+        code="PGRST201",
+        details="; ".join(map(str, found)),
+        hint=f"Use one of these in select: {', '.join(f'{target}!{r.names[0]}' for r in found)}",
+    )
+
+
+def _relationships(schema: Schema, resources: Mapping[str, Resource], origin: str) -> Iterator[Relationship]:
+    """Every relationship of the origin with a declared resource, over columns that clients can see."""
+    references = {
+        name: [key for key in table.foreign_keys if _is_visible(resources, name, key)]
+        for name, table in schema.tables.items()
+        if name in resources
+    }
+    for key in references[origin]:
+        pairs = tuple(zip(key.columns, key.parent_columns, strict=True))
+        yield Relationship(key.parent_table, pairs, False, _names(origin, key))
+    for child, keys in references.items():
+        for key in keys:
+            if key.parent_table == origin:
+                yield _children(schema.tables[child], key)
+        yield from _through(schema.tables[child], keys, origin)
+
+
+def _children(child: Table, key: ForeignKey) -> Relationship:
+    """The rows that refer here; at most one when the reference is itself a key of the child."""
+    to_many = not any(set(unique) <= set(key.columns) for unique in child.keys)
+    pairs = tuple(zip(key.parent_columns, key.columns, strict=True))
+    return Relationship(child.name, pairs, to_many, _names(child.name, key))
+
+
+def _through(join_table: Table, keys: Sequence[ForeignKey], origin: str) -> Iterator[Relationship]:
+    """The ways through a table one of whose keys holds both references."""
+    for near in keys:
+        for far in keys:
+            both = {*near.columns, *far.columns}
+            if near is far or near.parent_table != origin or not any(both <= set(key) for key in join_table.keys):
+                continue
+            pairs = tuple(zip(near.parent_columns, near.columns, strict=True))
+            onward = tuple(zip(far.columns, far.parent_columns, strict=True))
+            names = (join_table.name, *far.columns)
+            yield Relationship(far.parent_table, pairs, True, names, Junction(join_table.name, onward))
+
+
+def _is_visible(resources: Mapping[str, Resource], child: str, key: ForeignKey) -> bool:
+    """Whether the parent is a resource and neither side of the reference is hidden."""
+    parent = resources.get(key.parent_table)
+    if parent is None or not key.parent_columns:
+        return False
+    return resources[child].hidden.isdisjoint(key.columns) and parent.hidden.isdisjoint(key.parent_columns)
+
+
+def _names(child: str, key: ForeignKey) -> tuple[str, ...]:
+    """What a hint may call a reference."""
+    constraint = f"{child}_{'_'.join(key.columns)}_fkey"
+    return (constraint, *key.columns) if len(key.columns) == 1 else (constraint,)

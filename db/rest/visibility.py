@@ -1,0 +1,103 @@
+"""What one caller may see of a table: the CTE that takes the table's name. Knows policies; not requests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from db.clock import Moment
+from db.errors import Invalid
+from db.json_sql import identifier, literal
+from db.principal import Principal
+from db.resources import Policy, Resource
+from db.schema import Column, Table
+from db.transaction import SqlValue
+
+__all__ = [
+    "VisibleColumn",
+    "VisibleTable",
+    "allowed_sql",
+    "cte_sql",
+    "is_open",
+    "missing_column",
+    "policy_values",
+    "visible_table",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleColumn:
+    """A column as this caller reads it. sql: an expression over the table's own columns.
+
+    affinity: how to type a value it is compared with. SQLite knows it for a plain column only, not behind CASE.
+    """
+
+    name: str
+    affinity: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleTable:
+    """A table as this caller reads it. where: the rows, over the table's own columns. key: its visible primary key."""
+
+    name: str
+    columns: Mapping[str, VisibleColumn]
+    where: str
+    key: tuple[str, ...]
+
+
+def is_open(policies: Sequence[Policy], principal: Principal) -> bool:
+    """Whether any of the policies may apply to the caller."""
+    return any(policy.permission is None or principal.may(policy.permission) for policy in policies)
+
+
+def allowed_sql(policies: Sequence[Policy], principal: Principal) -> str:
+    """The condition that some policy open to the caller holds; `0` when none is open."""
+    texts = [p.where for p in policies if p.permission is None or principal.may(p.permission)]
+    return " OR ".join(f"({text})" for text in dict.fromkeys(texts)) or "0"
+
+
+def policy_values(principal: Principal, now: Moment) -> dict[str, SqlValue]:
+    """Values of the names a policy may use: scope, principal_id, now."""
+    return {"scope": principal.scope, "principal_id": principal.id, "now": now.text}
+
+
+def visible_table(table: Table, resource: Resource, principal: Principal) -> VisibleTable:
+    """The table with the caller's rows, masks applied, personal columns opened and hidden ones left out."""
+    columns = {
+        column.name: _visible_column(column, resource, principal)
+        for column in table.columns
+        if column.name not in resource.hidden
+    }
+    key = table.primary_key if all(name in columns for name in table.primary_key) else ()
+    return VisibleTable(table.name, columns, allowed_sql(resource.read, principal), key)
+
+
+def cte_sql(table: VisibleTable) -> str:
+    """The common table expression that stands in for the table.
+
+    NOT MATERIALIZED, so that the planner merges it into its users and keeps the indexes of the table.
+    """
+    columns = ", ".join(
+        column.sql if column.sql == identifier(column.name) else f"{column.sql} AS {identifier(column.name)}"
+        for column in table.columns.values()
+    )
+    name = identifier(table.name)
+    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM main.{name} WHERE {table.where})"
+
+
+def missing_column(table: str, name: str) -> Invalid:
+    """PGRST204, the same for a column that is hidden as for one that is absent."""
+    message = f"Could not find the '{name}' column of '{table}' in the schema cache"
+    return Invalid(message, code="PGRST204", field=name)
+
+
+def _visible_column(column: Column, resource: Resource, principal: Principal) -> VisibleColumn:
+    """The column with its seal opened, then its mask."""
+    sql = identifier(column.name)
+    affinity = column.affinity
+    if column.name in resource.personal:
+        sql = f"personal_open({literal(f'{resource.table}.{column.name}')}, {sql})"
+        affinity = "TEXT"
+    if column.name in resource.masks:
+        sql = f"CASE WHEN {allowed_sql(resource.masks[column.name], principal)} THEN {sql} END"
+    return VisibleColumn(column.name, affinity, sql)

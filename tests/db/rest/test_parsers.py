@@ -1,0 +1,242 @@
+"""Query text to typed requests: what is printed is read back, nothing but our own errors comes out, limits hold."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.errors import Invalid, TooLarge, VaultError
+from db.rest.body import parse_rows
+from db.rest.filters import COMPARISONS, Condition, Filter, Logic, parse_condition, parse_logic
+from db.rest.limits import (
+    EMBED_DEPTH,
+    EMBEDS,
+    FILTERS,
+    INSERT_ROWS,
+    LOGIC_DEPTH,
+    ORDER_TERMS,
+    QUERY_CHARACTERS,
+    SELECT_ITEMS,
+)
+from db.rest.query import parse_query
+from db.rest.request import parse_request
+from db.rest.select import Embed, OrderTerm, Pick, SelectItem, Star, parse_order, parse_select
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=20)
+NAMES = TEXT.filter(bool)
+WORDS = st.sampled_from(["null", "not_null", "true", "false", "unknown"])
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def conditions() -> st.SearchStrategy[Condition]:
+    comparison = st.builds(Condition, NAMES, st.sampled_from(COMPARISONS), TEXT, st.booleans())
+    inside = st.builds(Condition, NAMES, st.just("in"), st.lists(TEXT, max_size=4).map(tuple), st.booleans())
+    identity = st.builds(Condition, NAMES, st.just("is"), WORDS, st.booleans())
+    return comparison | inside | identity
+
+
+def trees() -> st.SearchStrategy[Filter]:
+    return st.recursive(
+        conditions(),
+        lambda inner: st.builds(
+            Logic, st.sampled_from(["and", "or"]), st.lists(inner, min_size=1, max_size=3).map(tuple), st.booleans()
+        ),
+        max_leaves=8,
+    )
+
+
+def printed_test(condition: Condition, value: str) -> str:
+    return f"{'not.' if condition.negated else ''}{condition.operator}.{value}"
+
+
+def printed(tree: Filter) -> str:
+    if isinstance(tree, Logic):
+        members = ",".join(map(printed, tree.members))
+        return f"{'not.' if tree.negated else ''}{tree.operator}({members})"
+    value = tree.value
+    if isinstance(value, tuple):
+        text = "(" + ",".join(map(quoted, value)) + ")"
+    else:
+        text = value if tree.operator == "is" else quoted(value)
+    return f"{quoted(tree.column)}.{printed_test(tree, text)}"
+
+
+@settings(deadline=None)
+@given(conditions())
+def test_a_printed_condition_is_read_back(condition: Condition) -> None:
+    value = condition.value
+    text = "(" + ",".join(map(quoted, value)) + ")" if isinstance(value, tuple) else value
+    assert parse_condition(condition.column, printed_test(condition, text)) == condition
+
+
+@settings(deadline=None)
+@given(st.lists(trees(), min_size=1, max_size=3), st.booleans())
+def test_a_printed_tree_is_read_back(members: list[Filter], negated: bool) -> None:
+    text = "(" + ",".join(map(printed, members)) + ")"
+    assert parse_logic("or", negated, text) == Logic("or", tuple(members), negated)
+
+
+def select_items() -> st.SearchStrategy[SelectItem]:
+    plain = st.just(Star()) | st.builds(Pick, NAMES, st.none() | NAMES)
+    hints = st.none() | NAMES.filter(lambda name: name not in ("inner", "left"))
+
+    def embed(inner: st.SearchStrategy[SelectItem]) -> st.SearchStrategy[SelectItem]:
+        items = st.lists(inner, max_size=3).map(tuple)
+        return st.builds(
+            Embed, NAMES.filter(lambda name: name != "count"), items, st.none() | NAMES, hints, st.booleans()
+        )
+
+    return plain | embed(plain | embed(plain))
+
+
+def printed_item(item: SelectItem) -> str:
+    match item:
+        case Star():
+            return "*"
+        case Pick():
+            return (f"{quoted(item.alias)}:" if item.alias else "") + quoted(item.column)
+        case Embed():
+            alias = f"{quoted(item.alias)}:" if item.alias else ""
+            hint = f"!{quoted(item.hint)}" if item.hint else ""
+            return f"{alias}{quoted(item.target)}{hint}{'!inner' * item.inner}({printed_select(item.select)})"
+
+
+def printed_select(items: tuple[SelectItem, ...]) -> str:
+    return ",".join(map(printed_item, items))
+
+
+@settings(deadline=None)
+@given(st.lists(select_items(), min_size=1, max_size=4).map(tuple))
+def test_a_printed_select_is_read_back(items: tuple[SelectItem, ...]) -> None:
+    assert parse_select(printed_select(items)) == items
+
+
+@settings(deadline=None)
+@given(st.lists(st.builds(OrderTerm, NAMES, st.booleans(), st.booleans()), min_size=1, max_size=5).map(tuple))
+def test_a_printed_order_is_read_back(terms: tuple[OrderTerm, ...]) -> None:
+    text = ",".join(
+        f"{quoted(t.column)}.{'desc' if t.descending else 'asc'}.{'nullsfirst' if t.nulls_first else 'nullslast'}"
+        for t in terms
+    )
+    assert parse_order(text) == terms
+
+
+GRAMMAR = st.text(st.sampled_from('abc.,:()!*"\\{}-> ') | st.characters(), max_size=40)
+PIECES = st.lists(
+    st.sampled_from(
+        ["and", "or", "not", "eq", "in", "is", "null", ".", ",", "(", ")", '"', "a", "!", "inner", ":", "*"]
+    ),
+    max_size=30,
+).map("".join)
+KEYS = st.sampled_from(
+    ["select", "order", "limit", "offset", "and", "or", "not.or", "columns", "on_conflict", "a", "a.b"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(KEYS | GRAMMAR, GRAMMAR | PIECES), max_size=4))
+def test_arbitrary_text_raises_nothing_but_our_errors(pairs: list[tuple[str, str]]) -> None:
+    try:
+        parse_query(pairs)
+    except VaultError:
+        return
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT"]),
+    st.lists(
+        st.tuples(st.sampled_from(["Prefer", "Accept", "Range", "Content-Type", "Range-Unit"]), st.text()), max_size=4
+    ),
+    st.binary(max_size=40),
+)
+def test_arbitrary_headers_and_bodies_raise_nothing_but_our_errors(
+    method: str, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    try:
+        parse_request(method, "works", [("id", "eq.1")], headers, body)
+    except VaultError:
+        return
+
+
+def test_the_error_of_a_parser_says_where_and_what() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_condition("a", "in.(x")
+    assert caught.value.message == "failed to parse filter (in.(x)"
+    assert caught.value.details == "got the end at character 6, wanted ')'"
+
+
+def test_blanks_around_bare_names_do_not_count() -> None:
+    assert parse_select("id, label: name") == (Pick("id"), Pick("name", "label"))
+
+
+def test_a_column_may_be_called_like_a_word_of_logic() -> None:
+    assert parse_logic("or", False, "(and.eq.1)").members == (Condition("and", "eq", "1"),)
+
+
+def test_braces_keep_their_commas() -> None:
+    assert parse_logic("or", False, "(a.eq.{1,2},b.eq.3)").members[0] == Condition("a", "eq", "{1,2}")
+
+
+def test_names_in_quotes_may_hold_dots() -> None:
+    query = parse_query([('"my.emb"."a.b"', "eq.1")])
+    assert query.restrictions[("my.emb",)].filters == (Condition("a.b", "eq", "1"),)
+
+
+@pytest.mark.parametrize("name", ["select", "order", "limit", "columns"])
+def test_a_parameter_given_twice_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="given twice"):
+        parse_query([(name, "1"), (name, "2")])
+
+
+@pytest.mark.parametrize("text", ["eq.\x00", "eq.\ud800"])
+def test_text_that_sqlite_cannot_hold_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        parse_query([("a", text)])
+
+
+def tree_of_depth(levels: int) -> str:
+    return "(" + "and(" * (levels - 1) + "a.eq.1" + ")" * levels
+
+
+def embeds_of_depth(levels: int) -> str:
+    return "a(" * levels + "b" + ")" * levels
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+@pytest.mark.parametrize(
+    ("limit", "query"),
+    [
+        (QUERY_CHARACTERS, lambda n: [("a", "eq." + "x" * (n - 4))]),
+        (FILTERS, lambda n: [("a", "eq.1")] * (n - 2) + [("or", "(a.eq.1,and(b.eq.2))")]),
+        (LOGIC_DEPTH, lambda n: [("and", tree_of_depth(n))]),
+        (SELECT_ITEMS, lambda n: [("select", ",".join(["a"] * n))]),
+        (EMBEDS, lambda n: [("select", ",".join(["a()"] * n))]),
+        (EMBED_DEPTH, lambda n: [("select", embeds_of_depth(n))]),
+        (EMBED_DEPTH, lambda n: [("a." * n + "b", "eq.1")]),
+        (ORDER_TERMS, lambda n: [("order", ",".join(["a"] * n))]),
+    ],
+)
+def test_a_limit_lets_pass_what_is_within_and_names_itself(limit, query, over) -> None:
+    if over <= 0:
+        parse_query(query(limit + over))
+        return
+    with pytest.raises(TooLarge, match=f"the limit is {limit}$"):
+        parse_query(query(limit + over))
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_an_insert_has_a_limit_of_rows(over: int) -> None:
+    body = b"[" + b",".join([b"{}"] * (INSERT_ROWS + over)) + b"]"
+    if over <= 0:
+        assert len(parse_rows(body, None, missing_default=False)) == INSERT_ROWS + over
+        return
+    with pytest.raises(TooLarge, match=f"the limit is {INSERT_ROWS}$"):
+        parse_rows(body, None, missing_default=False)
+
+
+def test_brackets_without_end_are_refused_by_depth() -> None:
+    with pytest.raises(TooLarge):
+        parse_query([("or", "(" + "and(" * 3000)])
