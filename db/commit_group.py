@@ -5,7 +5,7 @@ Knows transactions, the audit log and failing works; not the log, the store or t
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.audit import AuditTrail
@@ -72,11 +72,13 @@ def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None,
     try:
         guard.open = False
         try:
-            pending.value = pending.work(WriteTx(writer, None if trail is None else _watching(guard, trail)))
+            tx = WriteTx(writer, None if trail is None else _watching(guard, trail))
+            pending.value = pending.work(tx)
         finally:
             guard.open = True
         if trail is not None:
-            trail.flush(pending.actor, pending.now.text)
+            actor = replace(pending.actor, id=tx.acting_as) if tx.acting_as else pending.actor
+            trail.flush(actor, pending.now.text)
         writer.execute(RELEASE)
     except Exception as exc:
         # Whatever a work raises is its caller's to see.

@@ -18,6 +18,8 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous = OFF",
     # A checkpoint at a moment SQLite chooses would restart the write-ahead file under the engine's feet.
     "PRAGMA wal_autocheckpoint = 0",
+    # What is deleted is overwritten where that costs no further page: an erased key must not linger in free space.
+    "PRAGMA secure_delete = FAST",
     # Pages reach the write-ahead file at COMMIT only, so that its end is always the end of a commit.
     "PRAGMA cache_spill = OFF",
 )

@@ -2,13 +2,20 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from typing import Any, cast
 
 _LOG = logging.getLogger("vaultry")
 
 
+class Event:
+    """Base of every record: a frozen dataclass of plain values."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class CacheRebuilt:
+class CacheRebuilt(Event):
     """The local file of a vault was made anew from the log. reason: missing, stale, damaged or edited."""
 
     vault: str
@@ -17,7 +24,7 @@ class CacheRebuilt:
 
 
 @dataclass(frozen=True, slots=True)
-class EditKept:
+class EditKept(Event):
     """Somebody wrote to the local file by hand; the copy with those changes was kept at `path`."""
 
     vault: str
@@ -25,7 +32,7 @@ class EditKept:
 
 
 @dataclass(frozen=True, slots=True)
-class RaceLost:
+class RaceLost(Event):
     """Another writer made commit `txid` first; `works` transactions run again."""
 
     vault: str
@@ -34,7 +41,7 @@ class RaceLost:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeLost:
+class OutcomeLost(Event):
     """The store never said whether commit `txid` was made; its `works` callers were told so."""
 
     vault: str
@@ -43,7 +50,7 @@ class OutcomeLost:
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotMade:
+class SnapshotMade(Event):
     """A file with every page was stored; `size` in bytes."""
 
     vault: str
@@ -52,7 +59,7 @@ class SnapshotMade:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPruned:
+class LogPruned(Event):
     """`objects` files that no restore within the retention needs were removed."""
 
     vault: str
@@ -60,7 +67,7 @@ class LogPruned:
 
 
 @dataclass(frozen=True, slots=True)
-class StepApplied:
+class StepApplied(Event):
     """A migration step was committed."""
 
     vault: str
@@ -69,7 +76,7 @@ class StepApplied:
 
 
 @dataclass(frozen=True, slots=True)
-class StepFailed:
+class StepFailed(Event):
     """A migration step failed; the vault stays at the step before."""
 
     vault: str
@@ -77,9 +84,10 @@ class StepFailed:
     reason: str
 
 
-Event = CacheRebuilt | EditKept | RaceLost | OutcomeLost | SnapshotMade | LogPruned | StepApplied | StepFailed
-
-
 def emit(event: Event) -> None:
     """Write one event to the log at level info."""
-    _LOG.info("%s", json.dumps({"event": type(event).__name__, **asdict(event)}, separators=(",", ":")))
+    _LOG.info("%s", json.dumps({"event": type(event).__name__, **_values(event)}, separators=(",", ":")))
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {known.name: getattr(event, known.name) for known in fields(cast("Any", event))}

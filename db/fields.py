@@ -1,5 +1,6 @@
 """Rules for one value of client input: trimmed, checked, converted. Knows shapes; not tables, verbs or HTTP."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,20 +31,23 @@ class Field(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Trimmed text; empty after trimming counts as missing."""
+    """Text, trimmed unless it is a secret whose blanks count; empty text counts as missing."""
 
     required: bool = False
     max_characters: int = NAME_CHARACTERS
+    trim: bool = True
 
     def parse(self, value: Any, name: str) -> str | None:
         """The trimmed text, or None when nothing is left."""
         if not isinstance(value, str):
             raise Invalid(f"{name}: got {_kind(value)}, wanted text", field=name)
-        text = value.strip()
+        text = value.strip() if self.trim else value
         if len(text) > self.max_characters:
             raise Invalid(f"{name}: got {len(text)} characters, the limit is {self.max_characters}", field=name)
         if "\x00" in text:
             raise Invalid(f"{name}: the NUL character cannot be stored", field=name)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise Invalid(f"{name}: holds half a surrogate pair; send complete UTF-8", field=name)
         return text or None
 
 
@@ -165,6 +169,19 @@ class ListOf:
         return parsed
 
 
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """A JSON object, kept as it is."""
+
+    required: bool = False
+
+    def parse(self, value: Any, name: str) -> dict[str, Any]:
+        """The object."""
+        if not is_json_object(value):
+            raise Invalid(f"{name}: got {_kind(value)}, wanted an object", field=name)
+        return value
+
+
 def parse_fields(given: Mapping[str, Any], fields: Mapping[str, Field], *, partial: bool = False) -> dict[str, Any]:
     """The given values by their rules; names without a rule are refused.
 
@@ -188,6 +205,24 @@ def parse_fields(given: Mapping[str, Any], fields: Mapping[str, Field], *, parti
     return parsed
 
 
+def from_text(text: str, rule: Field | None) -> Any:
+    """A value that came as text (a query parameter, a cell of a CSV file) as the JSON value its rule expects.
+
+    Numbers, flags and lists are written as in JSON; empty text is null.
+    """
+    if text.strip() == "":
+        return None
+    try:
+        if rule is None or rule.parse(text, "") is not None:
+            return text
+    except Invalid:
+        pass
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def normalise_email(text: str, name: str = "email") -> str:
     """The address trimmed and in lower case. Raises Invalid."""
     address = text.strip().lower()
@@ -196,6 +231,11 @@ def normalise_email(text: str, name: str = "email") -> str:
     if not (local and at and dotted) or "@" in host or _BLANK.search(address) or len(address) > EMAIL_CHARACTERS:
         raise Invalid(f"{name}: got {text!r}, wanted an address such as anna@club.example", field=name)
     return address
+
+
+def is_json_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether the value is a JSON object, its values unknown."""
+    return isinstance(value, dict)
 
 
 def _is_list(value: Any) -> TypeGuard[list[Any]]:

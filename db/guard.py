@@ -50,6 +50,7 @@ _PRAGMAS: Final = frozenset(
         "table_xinfo",
     }
 )
+_READABLE: Final = frozenset({"schema_version"})
 
 
 class Guard:
@@ -68,7 +69,10 @@ class Guard:
     ) -> int:
         if self.open:
             return sqlite3.SQLITE_OK
-        if action in _REFUSED or (action == sqlite3.SQLITE_PRAGMA and first not in _PRAGMAS):
+        if action == sqlite3.SQLITE_PRAGMA:
+            asked = first in _PRAGMAS or (first in _READABLE and second is None)
+            return sqlite3.SQLITE_OK if asked else sqlite3.SQLITE_DENY
+        if action in _REFUSED:
             return sqlite3.SQLITE_DENY
         if action in _CHANGES and self._on_change is not None and first is not None:
             if database == "temp":

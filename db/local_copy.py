@@ -28,12 +28,13 @@ class EditedByHand(VaultError):
 
 
 class LocalCopy:
-    """One process's copy of one vault, open until `close`."""
+    """One process's copy of one vault, open until `close`. epoch: rises whenever the connections are made anew."""
 
     def __init__(self, cache: CacheFolder, vault_id: str, readers: int, prepare: Prepare) -> None:
         self.vault_id = vault_id
         self.cache = cache
         self.connections = Connections(cache, readers, prepare)
+        self.epoch = 0
         self.head = NOWHERE
         self._marker = Marker(TXID(0), 0, 0, 0)
         self._wal_header: wal.WalHeader | None = None
@@ -98,7 +99,7 @@ class LocalCopy:
             self._wal_header = wal.read_header(self.connections.wal_bytes(0, wal.HEADER_BYTES))
             self._wal_end, self._wal_checksum = wal.HEADER_BYTES, self._wal_header.checksum
         frames = self.connections.wal_bytes(self._wal_end, end)
-        return wal.read_commits(frames, self._wal_header, self._wal_checksum, start=self._wal_end, verify=False)
+        return wal.read_commits(frames, self._wal_header, self._wal_checksum, start=self._wal_end)
 
     def accept(self, change: wal.Commit, head: Head) -> None:
         """The change is durable: it is the head now, and readers see it."""
@@ -170,6 +171,7 @@ class LocalCopy:
         self._wal_header, self._wal_end, self._wal_checksum = None, 0, (0, 0)
 
     def _open(self) -> None:
+        self.epoch += 1
         try:
             self.connections.open(self.head)
         except BaseException:

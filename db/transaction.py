@@ -69,6 +69,8 @@ class WriteTx(ReadTx):
     def __init__(self, connection: sqlite3.Connection, watch: Callable[[], bool] | None = None) -> None:
         super().__init__(connection)
         self._watch = watch
+        # Who the work found out it is done for, inside the vault; replaces the Actor's id in the audit log.
+        self.acting_as = ""
 
     def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
         while True:

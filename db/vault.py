@@ -116,6 +116,11 @@ class Vault:
         return self._bookmark(self._copy.head)
 
     @property
+    def epoch(self) -> int:
+        """Rises whenever the content may have been replaced: facts read before may no longer hold."""
+        return self._copy.epoch
+
+    @property
     def local_bytes(self) -> int:
         """Bytes of the local copy's main file when it was last folded."""
         return self._copy.file_bytes

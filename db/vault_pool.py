@@ -50,6 +50,21 @@ class VaultPool:
             for vault in doomed:
                 vault.close()
 
+    @contextmanager
+    def borrow(self, vault_id: str) -> Generator[Vault | None]:
+        """The vault if it is open, kept open for the block; None if not. Does not count as use for the order."""
+        with self._lock:
+            entry = self._entries.get(vault_id)
+            vault = entry.vault if entry is not None else None
+            if entry is not None:
+                entry.users += 1
+        try:
+            yield vault
+        finally:
+            if entry is not None:
+                with self._lock:
+                    entry.users -= 1
+
     def close(self, vault_id: str) -> None:
         """Close one vault if it is open and nobody is at work with it."""
         with self._lock:

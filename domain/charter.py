@@ -72,6 +72,7 @@ class Charter:
 
     sets: migration sets in order, the kernel first. roles: permissions of each role, for tokens that act as one.
     found: fills a new vault and returns the scope (organisation or branch id) of the founding slug.
+    admission: the verb by which somebody who is nobody here yet comes in, with an invitation's `token`; or None.
     demo: the tenant to try it with, if it has one.
     """
 
@@ -81,6 +82,7 @@ class Charter:
     verbs: tuple[Verb, ...]
     roles: Mapping[str, frozenset[str]]
     found: Callable[[WriteTx, Founding, Moment], str]
+    admission: str | None = None
     demo: Demo | None = None
 
     def resource(self, table: str) -> Resource | None:

@@ -1,0 +1,218 @@
+"""Objects as files below one folder, durable before `put` returns. Knows the file system; not vaults or formats.
+
+An object is written and synced under a name of its own in `staging/`, then hard-linked to its key. The link is the
+put-if-absent: it fails when the key is taken, and a crash leaves the whole object or none, where creating the final
+name exclusively and then writing would leave half of one that nobody may replace. One file system must hold the root,
+and it must know hard links.
+"""
+
+# These calls stand on the path of every commit, and making a Path object costs more than the call itself.
+# ruff: noqa: PTH100, PTH102, PTH103, PTH108, PTH116, PTH120, PTH123
+
+import errno
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISREG
+
+from db.errors import Invalid, StoreUnavailable
+from db.stores.base import ObjectExists, ObjectMissing, OutcomeUnknown, StoredObject, check_key, check_prefix
+
+_STAGING = "staging"
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+_FOLDERS_REMEMBERED = 20_000
+
+
+class DirectoryStore:
+    """A store in a local folder, made if missing. Safe for many threads and processes on one machine at once.
+
+    Failures of a local disk do not pass by themselves, so reads are not retried.
+    """
+
+    level_folder = "vaults/{vault}/ltx/{level}/"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._root = os.path.abspath(root)
+        self._staging = f"{self._root}/{_STAGING}"
+        self._known_folders: set[str] = set()
+        os.makedirs(self._staging, _PRIVATE_FOLDER, exist_ok=True)
+
+    def exists(self, key: str, *, op: str) -> bool:
+        """Whether the file is there. Raises StoreUnavailable."""
+        try:
+            return S_ISREG(os.stat(self._path(key)).st_mode)
+        except _ABSENT:
+            return False
+        except OSError as exc:
+            raise _refused(op, "look at", key, exc) from exc
+
+    def get(self, key: str, *, op: str) -> bytes:
+        """The file's bytes. Raises ObjectMissing, StoreUnavailable."""
+        try:
+            with open(self._path(key), "rb", buffering=0) as file:
+                return file.readall()
+        except _ABSENT as exc:
+            raise ObjectMissing(f"{op}: no object {key}") from exc
+        except OSError as exc:
+            raise _refused(op, "read", key, exc) from exc
+
+    def put(self, key: str, body: bytes, *, timestamp_ms: int, op: str) -> None:
+        """Write, sync, link, sync the folder; the file's mtime is timestamp_ms, which litestream takes as its time.
+
+        Raises ObjectExists, StoreUnavailable, OutcomeUnknown (the folder could not be synced, or linking failed oddly).
+        """
+        final = self._path(key)
+        staged = f"{self._staging}/{os.urandom(12).hex()}"
+        try:
+            self._make_folder(os.path.dirname(final))
+            _write(staged, body, timestamp_ms)
+        except OSError as exc:
+            with suppress(OSError):
+                os.unlink(staged)
+            raise _refused(op, "write", key, exc) from exc
+        try:
+            self._link(staged, final, key, op)
+        finally:
+            with suppress(OSError):  # a leftover is swept up by remove_stale
+                os.unlink(staged)
+        try:
+            _sync_folder(os.path.dirname(final))
+        except OSError as exc:
+            raise OutcomeUnknown(f"{op}: {key} is linked, but its folder could not be synced: {exc}") from exc
+
+    def list(self, prefix: str, *, after: str = "", op: str) -> list[StoredObject]:
+        """Every file below the folder, by key; folders below it are walked too. Raises StoreUnavailable."""
+        found: list[StoredObject] = []
+        folders = [check_prefix(prefix)]
+        try:
+            while folders:
+                files, deeper = _list_folder(self._root, folders.pop(), after)
+                found += files
+                folders += deeper
+        except OSError as exc:
+            raise _refused(op, "list", prefix, exc) from exc
+        found.sort(key=lambda stored: stored.key)
+        return found
+
+    def delete(self, keys: Sequence[str], *, op: str) -> None:
+        """Unlink the files, then sync their folders. Raises StoreUnavailable."""
+        folders: set[str] = set()
+        for key in keys:
+            path = self._path(key)
+            try:
+                os.unlink(path)
+            except _ABSENT:
+                continue
+            except OSError as exc:
+                raise _refused(op, "delete", key, exc) from exc
+            folders.add(os.path.dirname(path))
+        for folder in sorted(folders):
+            try:
+                _sync_folder(folder)
+            except OSError as exc:
+                raise _refused(op, "sync after deleting in", folder, exc) from exc
+
+    def remove_stale(self, *, before_ms: int) -> int:
+        """Remove what crashed writers left in staging before that moment; the number of files removed.
+
+        before_ms: milliseconds since 1970; leave a day, an object in flight must not be touched.
+        """
+        removed = 0
+        with os.scandir(self._staging) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    # ctime: mtime carries the time of the object, which for a compacted file may be weeks ago
+                    if entry.stat(follow_symlinks=False).st_ctime_ns < before_ms * 1_000_000:
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+    def _path(self, key: str) -> str:
+        check_key(key)
+        if key.startswith(f"{_STAGING}/"):
+            raise Invalid(f"object key: got {key!r}; {_STAGING}/ belongs to the store itself")
+        return f"{self._root}/{key}"
+
+    def _link(self, staged: str, final: str, key: str, op: str) -> None:
+        try:
+            try:
+                os.link(staged, final)
+            except FileNotFoundError:
+                # the folder we remembered was removed meanwhile, by hand or with its vault
+                self._known_folders.clear()
+                self._make_folder(os.path.dirname(final))
+                os.link(staged, final)
+        except FileExistsError as exc:
+            # Over NFS the answer to a link that worked can get lost, and the client's own repetition then finds the
+            # name taken. The second name of the staged file tells our success from somebody else's.
+            if os.stat(staged).st_nlink < 2:
+                raise ObjectExists(f"{op}: {key} is taken") from exc
+        except OSError as exc:
+            if exc.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
+                raise OutcomeUnknown(f"{op}: link {key}: {exc}") from exc
+            raise _refused(op, "link", key, exc) from exc
+
+    def _make_folder(self, folder: str) -> None:
+        """Make the folder and those above it, and sync each one's entry in its parent, once for each process.
+
+        Also when it exists: the process that made it may have died before its sync.
+        """
+        if folder in self._known_folders or folder == self._root:
+            return
+        parent = os.path.dirname(folder)
+        self._make_folder(parent)
+        with suppress(FileExistsError):
+            os.mkdir(folder, _PRIVATE_FOLDER)
+        _sync_folder(parent)
+        if len(self._known_folders) >= _FOLDERS_REMEMBERED:
+            self._known_folders.clear()
+        self._known_folders.add(folder)
+
+
+def _list_folder(root: str, prefix: str, after: str) -> tuple[list[StoredObject], list[str]]:
+    """The files of one folder with keys greater than `after`, and the prefixes of the folders in it."""
+    files: list[StoredObject] = []
+    folders: list[str] = []
+    try:
+        entries = os.scandir(f"{root}/{prefix}")
+    except _ABSENT:
+        return files, folders
+    with entries:
+        for entry in entries:
+            key = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if key != _STAGING:
+                    folders.append(f"{key}/")
+            elif key > after:
+                with suppress(FileNotFoundError):  # pruned since the folder was read
+                    status = entry.stat(follow_symlinks=False)
+                    files.append(StoredObject(key, status.st_size, status.st_mtime_ns // 1_000_000))
+    return files, folders
+
+
+def _write(path: str, body: bytes, timestamp_ms: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE_FILE)
+    try:
+        rest = memoryview(body)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.utime(descriptor, ns=(timestamp_ms * 1_000_000, timestamp_ms * 1_000_000))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refused(op: str, action: str, key: str, cause: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"{op}: {action} {key}: {cause.strerror or cause}; free the disk or mend its rights, retry")

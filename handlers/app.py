@@ -1,0 +1,170 @@
+"""The HTTP application: routes, and the way of every request through them. Knows Starlette; no rule, no SQL."""
+
+import functools
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from db.errors import MethodNotAllowed, NotFound, TooLarge
+from db.events import Event, emit
+from db.registry.signing_keys import jwks
+from handlers import auth, rest
+from handlers.call import Call
+from handlers.errors import error_reply
+from handlers.reply import Reply
+from handlers.services import Services
+
+T = TypeVar("T")
+Serve = Callable[[Services, Call], Reply]
+# How a request's work gets off the event loop: a thread in a server; on Lambda, one request at a time, it stays.
+Run = Callable[[Callable[[], Reply]], Awaitable[Reply]]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_EXPOSED = ("Content-Range", "x-d1-bookmark", "x-request-id", "Preference-Applied", "Idempotency-Replayed", "Location")
+
+
+@dataclass(frozen=True, slots=True)
+class Served(Event):
+    """One request answered. route: its pattern, so that no name or value of a tenant gets into the log."""
+
+    method: str
+    route: str
+    status: int
+    ms: float
+    request_id: str
+
+
+def create_app(services: Services, run: Run) -> Starlette:
+    """The application over the services of this process."""
+
+    def route(path: str, serve: Serve, *methods: str) -> BaseRoute:
+        async def endpoint(request: Request) -> Response:
+            return await _respond(services, run, serve, path, request)
+
+        return Route(path, endpoint, methods=list(methods))
+
+    tables = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT")
+    routes = [
+        route("/healthz", _health, "GET"),
+        route("/.well-known/jwks.json", _jwks, "GET"),
+        route("/{vault}/rest/v1/rpc/{verb}", rest.serve_verb, *tables),
+        route("/{vault}/rest/v1/{table}", rest.serve_table, *tables),
+        route("/{vault}/auth/v1/otp", auth.request_otp, "POST"),
+        route("/{vault}/auth/v1/verify", auth.verify_otp, "POST"),
+        route("/{vault}/auth/v1/token", auth.issue_token, "POST"),
+        route("/{vault}/auth/v1/logout", auth.sign_out, "POST"),
+        route("/{vault}/auth/v1/user", auth.get_user, "GET"),
+        route("/{vault}/auth/v1/user", auth.update_user, "PUT"),
+        route("/{vault}/auth/v1/.well-known/jwks.json", _jwks, "GET"),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=_middleware(services),
+        exception_handlers={404: _not_found, 405: _method_not_allowed},
+    )
+
+
+async def _respond(services: Services, run: Run, serve: Serve, path: str, request: Request) -> Response:
+    """Read the request, serve it off the loop, turn what comes back into HTTP."""
+    started = time.perf_counter()
+    now = services.clock()
+    given = request.headers.get("x-request-id", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else now.new_id()
+    try:
+        call = Call(
+            method=request.method,
+            url_path=request.url.path,
+            path=request.path_params,
+            query=parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=1000),
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+            body=await _read_body(request, services.settings.max_body_bytes),
+            request_id=request_id,
+            now=now,
+        )
+        reply = await run(functools.partial(serve, services, call))
+    except Exception as exc:
+        reply = error_reply(exc, request_id)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    emit(Served(request.method, path, reply.status, round(elapsed_ms, 2), request_id))
+    return _http(reply, request_id, head=request.method == "HEAD")
+
+
+async def _read_body(request: Request, most: int) -> bytes:
+    """The body. Raises TooLarge as soon as it is known to be over the limit."""
+    announced = request.headers.get("content-length", "0")
+    parts: list[bytes] = []
+    size = int(announced) if announced.isdigit() else 0
+    if size <= most:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                break
+            parts.append(part)
+    if size > most:
+        raise TooLarge(f"got a body of {size} bytes or more, the limit is {most} (VAULTRY_MAX_BODY_BYTES)")
+    return b"".join(parts)
+
+
+def _http(reply: Reply, request_id: str, *, head: bool = False) -> Response:
+    headers = [("content-type", reply.media_type), *reply.headers] if reply.body or head else list(reply.headers)
+    response = Response(b"" if head else reply.body, reply.status)
+    for name, value in (*headers, ("x-request-id", request_id), ("cache-control", "no-store")):
+        if name.lower() not in response.headers:
+            response.headers[name] = value
+    return response
+
+
+def _health(services: Services, _: Call) -> Reply:
+    """Alive, and able to read the registry."""
+    bookmark = services.registry.read(lambda tx: tx.value("SELECT 1")).bookmark
+    return Reply(200, json.dumps({"status": "ok", "registry": bookmark}))
+
+
+def _jwks(services: Services, _: Call) -> Reply:
+    """The public keys that verify access tokens."""
+    headers = (("cache-control", "public, max-age=300"),)
+    return Reply(200, json.dumps(services.registry_read(jwks)), headers=headers)
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    # Some clients take a 404 without a JSON object for success.
+    return _http(error_reply(NotFound(f"no route {request.url.path}", code="no_route"), "-"), "-")
+
+
+async def _method_not_allowed(request: Request, _: Exception) -> Response:
+    return _http(error_reply(MethodNotAllowed(f"{request.url.path} does not take {request.method}"), "-"), "-")
+
+
+def _middleware(services: Services) -> list[Middleware]:
+    origins = services.settings.cors_origins
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=list(_EXPOSED),
+            max_age=600,
+        )
+    ]
+
+
+def configure_log(form: str) -> None:
+    """Send log lines to standard error. form: json as they are, text with the time before them."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s" if form == "json" else "%(asctime)s %(levelname)s %(message)s"
+    )

@@ -1,0 +1,58 @@
+"""One request as plain values: everything a handler may know of HTTP. Parses nothing but headers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.bookmark import parse_bookmark
+from db.clock import Moment
+from db.errors import Invalid
+from db.fields import is_json_object
+from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that has been read.
+
+    path: names taken from the route. query: decoded names and values in order. headers: lower-case names, repeated
+    ones apart. now: the moment it arrived.
+    """
+
+    method: str
+    url_path: str
+    path: Mapping[str, str]
+    query: Sequence[tuple[str, str]]
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    request_id: str
+    now: Moment
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None. name: in lower case."""
+        return next((value for known, value in self.headers if known == name), None)
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter, or None."""
+        return next((value for known, value in self.query if known == name), None)
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; no body is an empty one. Raises Invalid (invalid_json)."""
+        try:
+            given: Any = json.loads(self.body or b"{}")
+        except ValueError as exc:
+            raise Invalid(f"the body is not JSON: {exc}", code="invalid_json") from exc
+        if not is_json_object(given):
+            raise Invalid("the body must be a JSON object", code="invalid_json")
+        return given
+
+    @property
+    def freshness(self) -> Freshness:
+        """How current the read must be, by `x-d1-bookmark`. Raises Invalid for text that is no bookmark."""
+        wish = self.header("x-d1-bookmark")
+        if wish is None or wish in ("", "first-primary"):
+            return FIRST_PRIMARY
+        if wish == "first-unconstrained":
+            return FIRST_UNCONSTRAINED
+        return Freshness(look=False, bookmark=parse_bookmark(wish))

@@ -1,0 +1,89 @@
+"""Errors as HTTP answers: the one place that knows statuses. Says nothing of causes that are our own fault."""
+
+import json
+import logging
+import sqlite3
+import traceback
+
+from db.constraints import translate
+from db.errors import (
+    CommitUnknown,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    MethodNotAllowed,
+    MigrationFailed,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    PreconditionFailed,
+    RangeUnsatisfiable,
+    RateLimited,
+    TooLarge,
+    Unavailable,
+    VaultError,
+)
+from handlers.reply import Reply
+
+STATUS: dict[type[VaultError], int] = {
+    VaultError: 500,
+    CommitUnknown: 500,
+    Invalid: 400,
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    NotAcceptable: 406,
+    Conflict: 409,
+    Gone: 410,
+    PreconditionFailed: 412,
+    TooLarge: 413,
+    RangeUnsatisfiable: 416,
+    RateLimited: 429,
+    Unavailable: 503,
+    MigrationFailed: 503,
+}
+_LOG = logging.getLogger("vaultry")
+
+
+def error_reply(exc: Exception, request_id: str) -> Reply:
+    """The answer for an error: status by its class, body `{code, message, details, hint}`."""
+    error = _ours(exc)
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    # An ambiguous embed is a request that has several readings: 300, as PostgREST answers it.
+    status = 300 if error.code == "PGRST201" else status
+    if status == 500:
+        _report(exc, request_id)
+    if type(error) is VaultError and error.code == VaultError.code:
+        error = VaultError("an internal error; it was logged under the request id", details=request_id)
+    headers: list[tuple[str, str]] = []
+    if error.retry_after_s is not None:
+        headers.append(("Retry-After", str(error.retry_after_s)))
+    if status == 401:
+        headers.append(("WWW-Authenticate", "Bearer"))
+    if isinstance(error, CommitUnknown):
+        # Clients that repeat on 500 by themselves must not: the effect may be there.
+        headers.append(("x-should-retry", "false"))
+    body = {"code": error.code, "message": error.message, "details": error.details or error.field, "hint": error.hint}
+    return Reply(status, json.dumps(body, ensure_ascii=False), headers=tuple(headers))
+
+
+def _ours(exc: Exception) -> VaultError:
+    """The error in our own terms; what is not known is our fault."""
+    if isinstance(exc, VaultError):
+        return exc
+    if isinstance(exc, sqlite3.IntegrityError | sqlite3.OperationalError):
+        try:
+            return translate(exc)
+        except sqlite3.Error:
+            pass
+    return VaultError("internal")
+
+
+def _report(exc: Exception, request_id: str) -> None:
+    """Log where it happened. Not the text of the error: it may quote a row."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)]
+    code = exc.code if isinstance(exc, VaultError) else ""
+    record = {"event": "Failed", "request_id": request_id, "error": type(exc).__name__, "code": code}
+    _LOG.error("%s", json.dumps({**record, "at": frames[-12:]}, separators=(",", ":")))

@@ -1,0 +1,95 @@
+"""Who is calling: from the Authorization header to a principal inside one vault. Knows tokens; not routes."""
+
+from dataclasses import dataclass
+
+from db.clock import Moment
+from db.errors import Forbidden, NotAuthenticated
+from db.principal import Principal, find_principal, guest
+from db.registry.access_tokens import token_key_id
+from db.registry.api_tokens import ApiToken, find_api_token
+from db.registry.directory import VaultEntry
+from db.transaction import Actor, ReadTx
+from domain.charter import Charter
+from handlers.call import Call
+from handlers.services import Services
+
+API_TOKEN = "vlt_"  # noqa: S105 - the prefix of a kind of token, no token
+# What clients send that insist on a key before anybody has signed in.
+PUBLISHABLE = "sb_publishable_"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified caller before the vault was asked what it may do.
+
+    kind: guest, person, token or operator. email, account_id, session_id: of a person.
+    """
+
+    kind: str
+    email: str = ""
+    account_id: str = ""
+    session_id: str = ""
+    token: ApiToken | None = None
+
+    def require_person(self) -> "Identity":
+        """The same, for a signed-in person. Raises NotAuthenticated."""
+        if self.kind != "person":
+            raise NotAuthenticated("sign in first: this needs the access token of a person")
+        return self
+
+
+GUEST = Identity("guest")
+
+
+def identify(services: Services, call: Call, entry: VaultEntry) -> Identity:
+    """The caller of a request to one vault. Raises NotAuthenticated, Forbidden (a token for another vault)."""
+    token = _bearer(call)
+    if token is None or token.startswith(PUBLISHABLE):
+        return GUEST
+    if token.startswith(API_TOKEN):
+        return _by_api_token(services, token, entry, call.now)
+    keys = services.keys(token_key_id(token))
+    claims = services.verified.verify(token, keys, vault_id=entry.id, now=call.now)
+    return Identity("person", claims.email, claims.account_id, claims.session_id)
+
+
+def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Charter) -> Principal:
+    """What the caller may do in the scope of this request, as the vault says at this very commit."""
+    if identity.token is not None:
+        role = identity.token.role
+        every = frozenset[str]().union(*charter.roles.values())
+        held = every if role is None else charter.roles.get(role, frozenset())
+        return Principal(None, identity.kind, entry.scope, held, f"token:{identity.token.id}")
+    if identity.kind == "guest":
+        return guest(entry.scope)
+    lookup = tx.value("SELECT personal_lookup(:email)", email=identity.email)
+    found = find_principal(tx, identity.email, lookup, entry.scope)
+    if found is not None:
+        return found
+    # Verified, and nobody here: no rights, but an invitation can be accepted.
+    return Principal(None, "person", entry.scope, frozenset(), f"account:{identity.account_id}", identity.email)
+
+
+def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
+    """What the audit log says of the caller."""
+    if identity.token is not None:
+        return Actor(f"token:{identity.token.id}", identity.kind, call.request_id, verb)
+    who = identity.account_id if identity.kind == "person" else "guest"
+    return Actor(who, identity.kind, call.request_id, verb)
+
+
+def _by_api_token(services: Services, token: str, entry: VaultEntry, now: Moment) -> Identity:
+    found = services.registry_read(lambda tx: find_api_token(tx, token, now))
+    if not found.reaches(entry.id):
+        raise Forbidden("this API token is for another vault", code="wrong_audience")
+    return Identity("operator" if found.kind == "operator" else "token", token=found)
+
+
+def _bearer(call: Call) -> str | None:
+    """The token of the Authorization header, or else of `apikey`."""
+    scheme, _, token = (call.header("authorization") or "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    if scheme:
+        raise NotAuthenticated(f"got authorization scheme {scheme[:20]!r}, wanted Bearer", code="token_invalid")
+    return (call.header("apikey") or "").strip() or None

@@ -1,0 +1,28 @@
+"""An answer before it is HTTP: plain values, so that it can be stored, replayed and tested."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """status, body text, its media type, and further headers in order."""
+
+    status: int
+    body: str = ""
+    media_type: str = "application/json; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def with_headers(self, *more: tuple[str, str]) -> "Reply":
+        """The same answer with further headers."""
+        return Reply(self.status, self.body, self.media_type, (*self.headers, *more))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON that `from_json` reads back."""
+        return {"status": self.status, "body": self.body, "type": self.media_type, "headers": list(self.headers)}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Reply":
+        """The answer that `as_json` wrote."""
+        headers = tuple((name, value) for name, value in stored["headers"])
+        return cls(stored["status"], stored["body"], stored["type"], headers)

@@ -1,0 +1,142 @@
+"""What every door of one process shares: settings, registry, open vaults, charters. Knows no route and no rule."""
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from db.clock import Moment, system_moment
+from db.errors import NotFound
+from db.keyring import KeyRing
+from db.migrate import load_set
+from db.open_vault import Kind, Site, create_vault, open_vault
+from db.personal import REDACTED_COLUMNS as PERSONAL_KEYS
+from db.registry.directory import VaultEntry, find_slug, require_active
+from db.registry.refusal import REDACTED_COLUMNS
+from db.registry.signing_keys import VerificationKeys, rotate_signing_keys, verification_keys
+from db.registry.verified_tokens import VerifiedTokens
+from db.schema import Schema, read_schema
+from db.stores import open_store
+from db.transaction import Actor, ReadTx, WriteTx
+from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Vault, VaultOptions
+from db.vault_pool import VaultPool
+from domain.charter import Charter
+from domain.charters import CHARTERS
+from handlers.mail import MailSender, mail_sender
+from handlers.maintenance import deliver_outbox
+from handlers.settings import Settings
+
+T = TypeVar("T")
+REGISTRY_ID = "registry"
+# Between two looks at the registry's log its local copy answers: so long a suspension, a revoked token or a new name
+# may take to reach another process.
+REGISTRY_LOOK_MS = 2_000
+# Source: the published keys are cacheable for longer; an unknown key id is looked up at once.
+KEYS_MS = 300_000
+_SYSTEM = Actor("system", "system", "", "registry.begin")
+
+
+class Services:
+    """The state of one process. clock: the moment now."""
+
+    def __init__(self, settings: Settings, *, readers: int = 1, clock: Callable[[], Moment] = system_moment) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.keyring = KeyRing(settings.secret)
+        self.sender: MailSender = mail_sender(settings.mail, settings.mail_from)
+        options = VaultOptions(readers=readers, commit_attempts=settings.commit_attempts)
+        endpoint = settings.s3_endpoint or None
+        store = open_store(settings.store_address, endpoint=endpoint, timeout_s=settings.put_timeout_ms / 1000)
+        self.site = Site(store, settings.cache, self.keyring, options, clock)
+        self.pool = VaultPool(settings.cache_vaults, settings.cache_bytes)
+        self.verified = VerifiedTokens(settings.issuer)
+        self._lock = threading.Lock()
+        self._registry: Vault | None = None
+        self._looked_ms = 0
+        self._keys: tuple[int, VerificationKeys] = (0, {})
+        self._schemas: dict[str, tuple[tuple[int, int], Schema]] = {}
+
+    def close(self) -> None:
+        """Close every vault; nobody may be at work any more."""
+        self.pool.close_all()
+        with self._lock:
+            if self._registry is not None:
+                self._registry.close()
+                self._registry = None
+
+    @property
+    def registry(self) -> Vault:
+        """The registry, opened on first use, and made on the very first."""
+        with self._lock:
+            if self._registry is None:
+                self._registry = self._open_registry()
+            return self._registry
+
+    def registry_read(self, work: Callable[[ReadTx], T], *, current: bool = False) -> T:
+        """What `work` returns from the registry, at most 2 s old unless `current`."""
+        now_ms = self.clock().ms
+        look = current or now_ms - self._looked_ms >= REGISTRY_LOOK_MS
+        answer = self.registry.read(work, FIRST_PRIMARY if look else FIRST_UNCONSTRAINED)
+        if look:
+            self._looked_ms = now_ms
+        return answer.value
+
+    def registry_write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment) -> T:
+        """What `work` returned in a durable commit of the registry."""
+        return self.registry.write(work, actor, now).value
+
+    def entry(self, slug: str) -> VaultEntry:
+        """The active vault a slug leads to. Raises NotFound, Gone (deleted), Forbidden (suspended)."""
+        found = self.registry_read(lambda tx: find_slug(tx, slug))
+        if found is None:
+            found = self.registry_read(lambda tx: find_slug(tx, slug), current=True)
+        return require_active(found)
+
+    def charter(self, entry: VaultEntry) -> Charter:
+        """The charter a vault runs."""
+        return CHARTERS[entry.charter]
+
+    def kind(self, charter: Charter) -> Kind:
+        """Migration sets and redacted columns of vaults with this charter."""
+        personal = {f"{resource.table}.{column}" for resource in charter.resources for column in resource.personal}
+        return Kind(tuple(load_set(name) for name in charter.sets), frozenset(personal) | PERSONAL_KEYS)
+
+    @contextmanager
+    def vault(self, entry: VaultEntry) -> Generator[Vault]:
+        """The open vault for the length of a block."""
+        kind = self.kind(self.charter(entry))
+        with self.pool.use(entry.id, lambda: open_vault(self.site, entry.id, kind)) as vault:
+            yield vault
+
+    def keys(self, wanted: str | None) -> VerificationKeys:
+        """The trusted public keys; fetched again after five minutes, and at once for a key id that is not there."""
+        now_ms = self.clock().ms
+        fetched_ms, keys = self._keys
+        if now_ms - fetched_ms >= KEYS_MS or (wanted is not None and wanted not in keys):
+            keys = self.registry_read(verification_keys, current=wanted not in keys)
+            self._keys = (now_ms, keys)
+        return keys
+
+    def schema(self, vault: Vault, tx: ReadTx) -> Schema:
+        """The tables of the vault as the transaction sees them, kept while nothing can have changed them."""
+        state = (vault.epoch, int(tx.value("PRAGMA schema_version")))
+        known = self._schemas.get(vault.id)
+        if known is None or known[0] != state:
+            known = (state, read_schema(tx))
+            self._schemas[vault.id] = known
+        return known[1]
+
+    def deliver(self, vault: Vault) -> None:
+        """Deliver what the vault's last commits asked for."""
+        deliver_outbox(vault, self.sender, self.clock())
+
+    def _open_registry(self) -> Vault:
+        kind = Kind((load_set("kernel"), load_set("registry")), REDACTED_COLUMNS)
+        try:
+            return open_vault(self.site, REGISTRY_ID, kind)
+        except NotFound:
+            pass
+        registry = create_vault(self.site, REGISTRY_ID, kind)
+        now = self.clock()
+        registry.write(lambda tx: rotate_signing_keys(tx, self.keyring, now), _SYSTEM, now)
+        return registry

@@ -1,0 +1,277 @@
+"""Settings of one process, read once from `VAULTRY_*` and frozen. Knows names, units and defaults; opens no store.
+
+Every setting is a field with its meaning and unit beside it; docs/reference/settings.md is made from them. A name that
+is not declared here is an error, because a misspelt limit that is silently ignored is worse than a process that
+refuses to start. Secrets never appear in a repr, a row of `documentation()` or an error message.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from db.errors import Invalid
+from handlers.local_secret import local_secret
+from handlers.store_address import store_bucket, store_endpoint, store_folder
+
+PREFIX = "VAULTRY_"
+SECRET_CHARACTERS = 32
+_DEFAULT_STORE = "file:./data"
+_LAMBDA_CACHE = "/tmp/vaultry"  # noqa: S108 - the one folder a Lambda function may write to; no other user shares it
+
+
+def _about(meaning: str, unit: str, *, default: str = "", low: int = 1, high: int = 2**53) -> dict[str, Any]:
+    """Field metadata. default: in words, when it depends on other settings. low, high: bounds of a number, included."""
+    return {"meaning": meaning, "unit": unit, "default": default, "low": low, "high": high}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one process runs with. Built by `from_env`, which fills the defaults that depend on other settings."""
+
+    store: str = field(
+        default=_DEFAULT_STORE,
+        metadata=_about(
+            "Where the logs of all vaults are kept: `file:./data`, `file:///srv/vaultry` or `s3://bucket/prefix`, "
+            "with `?region=...` when it is not the one of `AWS_REGION`",
+            "URL",
+        ),
+    )
+    s3_endpoint: str = field(
+        default="",
+        metadata=_about(
+            "Address of an S3-compatible service other than Amazon's own",
+            "URL",
+            default="the store's `?endpoint=`, else Amazon's",
+        ),
+    )
+    secret: str = field(
+        repr=False,
+        metadata=_about(
+            "Master secret: signs links and wraps the personal-data keys of every vault. At least 32 characters. "
+            "Losing it loses the personal data",
+            "text",
+            default="made once and kept in `secret` inside the store's folder; required for an S3 store",
+        ),
+    )
+    cache: Path = field(
+        metadata=_about(
+            "Folder for the SQLite files that are rebuilt from the logs; may be emptied while nothing runs",
+            "path",
+            default="`cache` inside the store's folder, `/tmp/vaultry` on Lambda, else `./data/cache`",
+        )
+    )
+    base_url: str = field(
+        default="http://127.0.0.1:8000",
+        metadata=_about(
+            "Address at which clients reach this service; used in links, never taken from a request", "URL"
+        ),
+    )
+    issuer: str = field(metadata=_about("`iss` of the access tokens", "URL", default="the value of `VAULTRY_BASE_URL`"))
+    mail: str = field(
+        repr=False,
+        metadata=_about(
+            "How mail leaves: `folder:PATH`, `smtp://user:password@host:port` (`smtps://` for TLS from the start) "
+            "or `ses:region`",
+            "URL",
+            default="`folder:` with `outbox` inside the store's folder; required for an S3 store",
+        ),
+    )
+    mail_from: str = field(
+        metadata=_about(
+            "Sender of every mail, `Name <address>` or an address",
+            "text",
+            default="`Vaultry <no-reply@vaultry.example>` for a mail folder; required otherwise",
+        )
+    )
+    cache_vaults: int = field(default=64, metadata=_about("Most vaults one process keeps open", "vaults"))
+    cache_bytes: int = field(
+        default=256 * 2**20, metadata=_about("Most bytes of open vault files before the least used closes", "bytes")
+    )
+    max_body_bytes: int = field(
+        default=6 * 2**20,
+        metadata=_about("Longest request body; Lambda itself takes 6 MiB with its envelope", "bytes", low=1024),
+    )
+    max_rows: int = field(default=1_000, metadata=_about("Most rows in one answer; a longer list is paged", "rows"))
+    put_timeout_ms: int = field(
+        default=5_000,
+        metadata=_about("Patience with one write to the store before its outcome counts as unknown", "ms", low=100),
+    )
+    commit_attempts: int = field(
+        default=50, metadata=_about("Commit races a request may lose before it is answered 503", "attempts", high=1_000)
+    )
+    retention_days: int = field(
+        default=30, metadata=_about("How long any earlier point of a vault can be brought back", "days")
+    )
+    level0_hours: int = field(
+        default=24,
+        metadata=_about("How long each commit keeps an object of its own; must outlive every request", "hours", low=24),
+    )
+    access_token_s: int = field(default=900, metadata=_about("Life of an access token", "seconds", low=60, high=86_400))
+    refresh_token_days: int = field(
+        default=30, metadata=_about("Life of a refresh token that is not used", "days", high=400)
+    )
+    cors_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Web origins that may call from a browser, comma-separated; `*` for all", "origins", default="none"
+        ),
+    )
+    log: str = field(
+        default="text",
+        metadata=_about("Form of the log lines: `json` or `text`", "word", default="`json` on Lambda, else `text`"),
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings an environment asks for.
+
+        A store in a folder gets its secret file made on the first call. Raises Invalid (code setting_invalid) naming
+        the variable: unknown, missing, or of the wrong form.
+        """
+        values = _given(environ)
+        on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in environ
+        folder = store_folder(values.setdefault("store", _DEFAULT_STORE))
+        values.setdefault("s3_endpoint", store_endpoint(values["store"]))
+        values.setdefault("base_url", "http://127.0.0.1:8000")
+        values.setdefault("issuer", values["base_url"])
+        values.setdefault("log", "json" if on_lambda else "text")
+        values.setdefault("cache", Path(_LAMBDA_CACHE) if on_lambda else (folder or Path("data")) / "cache")
+        if "mail" not in values:
+            values["mail"] = f"folder:{_local(folder, 'MAIL') / 'outbox'}"
+        if values["mail"].startswith("folder:"):
+            values.setdefault("mail_from", "Vaultry <no-reply@vaultry.example>")
+        elif "mail_from" not in values:
+            raise _missing("MAIL_FROM", "mail that leaves this machine needs a sender")
+        _check_forms(values)
+        if "secret" not in values:
+            values["secret"] = local_secret(_local(folder, "SECRET"))
+        if (length := len(values["secret"])) < SECRET_CHARACTERS:
+            raise _wrong("SECRET", f"{length} characters", f"at least {SECRET_CHARACTERS}")
+        return cls(**values)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a directory store, or None when the store is S3."""
+        return store_folder(self.store)
+
+    @property
+    def store_address(self) -> str:
+        """The store's address with an absolute folder, as `open_store` wants it."""
+        folder = self.folder
+        return self.store if folder is None else folder.resolve().as_uri()
+
+    @property
+    def bucket(self) -> tuple[str, str] | None:
+        """Bucket and prefix (no slash at either end, may be empty) of an S3 store, or None for a directory."""
+        return store_bucket(self.store)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One line of the reference. name: of the variable. default: in words. value: shown form, '' without settings."""
+
+    name: str
+    unit: str
+    default: str
+    meaning: str
+    value: str = ""
+
+
+def documentation(settings: Settings | None = None) -> list[SettingRow]:
+    """Every setting in the order of its declaration, with the values in effect when settings are given.
+
+    A secret shows as `(set)`, and so do user and password of a mail server.
+    """
+    rows: list[SettingRow] = []
+    for known in fields(Settings):
+        words = known.metadata["default"]
+        default = words or (f"`{known.default}`" if known.default is not MISSING else "required")
+        value = "" if settings is None else _shown(known.name, settings)
+        rows.append(
+            SettingRow(PREFIX + known.name.upper(), known.metadata["unit"], default, known.metadata["meaning"], value)
+        )
+    return rows
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings present in the environment, parsed by the type of their field; empty text counts as absent."""
+    declared = {PREFIX + known.name.upper(): known for known in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        if name not in declared:
+            raise _unknown(name, list(declared))
+        text = environ[name].strip()
+        if text:
+            values[declared[name].name] = _parsed(declared[name], text)
+    return values
+
+
+def _parsed(known: Field[Any], text: str) -> Any:
+    """The value of one setting. Raises Invalid."""
+    if known.type is int:
+        low, high = known.metadata["low"], known.metadata["high"]
+        if not re.fullmatch(r"[0-9]{1,16}", text) or not low <= int(text) <= high:
+            raise _wrong(known.name.upper(), repr(text), f"a whole number of {known.metadata['unit']}, {low} to {high}")
+        return int(text)
+    if known.type is Path:
+        return Path(text)
+    if known.type is str:
+        return text
+    return tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+
+
+def _check_forms(values: dict[str, Any]) -> None:
+    """Refuse an address of the wrong form, and take the slash off the end of those that are built upon."""
+    store_bucket(values["store"])
+    for name in ("base_url", "issuer", *(["s3_endpoint"] if values["s3_endpoint"] else [])):
+        if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", values[name]):
+            raise _wrong(name.upper(), repr(values[name]), "an address such as https://vaultry.example")
+        values[name] = values[name].rstrip("/")
+    for origin in values.get("cors_origins", ()):
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise _wrong("CORS_ORIGINS", repr(origin), "origins such as https://choir.example, or *")
+    if not re.match(r"folder:.|smtps?://[^/]|ses:[a-z0-9-]+$", values["mail"]):
+        # The value is left out of the message: it may hold a password.
+        raise _wrong("MAIL", "another form", "folder:PATH, smtp://user:password@host:port or ses:region")
+    if values["log"] not in ("json", "text"):
+        raise _wrong("LOG", repr(values["log"]), "json or text")
+
+
+def _local(folder: Path | None, name: str) -> Path:
+    """The folder local defaults live in. Raises Invalid when the store is not a directory."""
+    if folder is None:
+        raise _missing(name, "an S3 store has no folder to keep a default in")
+    return folder
+
+
+def _shown(name: str, settings: Settings) -> str:
+    value = getattr(settings, name)
+    if name == "secret":
+        return "(set)"
+    if name == "mail":
+        return re.sub(r"://.*@", "://(set)@", settings.mail)
+    return ", ".join(settings.cors_origins) if name == "cors_origins" else str(value)
+
+
+def _wrong(name: str, got: str, wanted: str) -> Invalid:
+    return Invalid(f"{PREFIX}{name}: got {got}, wanted {wanted}", code="setting_invalid", field=PREFIX + name)
+
+
+def _missing(name: str, why: str) -> Invalid:
+    return Invalid(f"{PREFIX}{name}: missing; {why}", code="setting_invalid", field=PREFIX + name)
+
+
+def _unknown(name: str, known: list[str]) -> Invalid:
+    import difflib  # here, because only a mistake needs it and every cold start would pay for it
+
+    near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+    return Invalid(
+        f"{name}: no such setting; the closest is {near}",
+        code="setting_invalid",
+        field=name,
+        hint="`vaultry settings` lists them all",
+    )
