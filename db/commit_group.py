@@ -4,6 +4,7 @@ Knows transactions, the audit log and failing works; not the log, the store or t
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,16 +26,23 @@ class Pending:
     error: BaseException | None = None
     done: bool = False
     bookmark: str = ""
+    # Held while its caller waits for it to be done, or to be the next leader.
+    wake: "threading.Lock | None" = None
 
     def finish(self, bookmark: str) -> None:
         """The outcome stands."""
         self.bookmark = bookmark
-        self.done = True
+        self._settle()
 
     def fail(self, error: BaseException) -> None:
         """The work, or its commit, failed."""
         self.error = error
+        self._settle()
+
+    def _settle(self) -> None:
         self.done = True
+        if self.wake is not None:
+            self.wake.release()
 
 
 def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None, works: Sequence[Pending]) -> bool:

@@ -27,6 +27,7 @@ from db.ltx import TXID, LtxFile, LtxHeader, encode
 from db.pages import changed_pages
 from db.stores.base import OutcomeUnknown
 from db.transaction import Actor, ReadTx, WriteTx
+from db.write_queue import WriteQueue
 
 T = TypeVar("T")
 Run = Callable[[sqlite3.Connection], bool]
@@ -93,8 +94,7 @@ class Vault:
         self._audit_key = audit_key
         self._redacted = redacted
         self._clock = clock
-        self._queue: list[Pending] = []
-        self._queue_lock = threading.Lock()
+        self._queue = WriteQueue()
         self._writer_lock = threading.RLock()
         # Held while the write-ahead file is ahead of the head: a reader that moved then would see an unmade commit.
         self._ahead_lock = threading.RLock()
@@ -162,11 +162,12 @@ class Vault:
         if self.refusal is not None:
             raise self.refusal
         pending = Pending(work, actor, now or self._clock())
-        with self._queue_lock:
-            self._queue.append(pending)
-        with self._writer_lock:
-            while not pending.done:
-                self._lead()
+        if self._queue.join(pending):
+            try:
+                with self._writer_lock:
+                    self._lead()
+            finally:
+                self._queue.hand_over()
         if pending.error is not None:
             raise pending.error
         return Answer(cast("T", pending.value), pending.bookmark)
@@ -243,9 +244,7 @@ class Vault:
 
     def _lead(self) -> None:
         """Commit the works that wait, the first of them at least."""
-        with self._queue_lock:
-            group = self._queue[: self.options.group_works]
-            del self._queue[: len(group)]
+        group = self._queue.take(self.options.group_works)
         try:
             self._commit(group)
         except BaseException as exc:
@@ -255,8 +254,7 @@ class Vault:
                     pending.fail(exc)
                 return
             # An interrupt hits the thread that leads; the works of the others go on with the next leader.
-            with self._queue_lock:
-                self._queue[:0] = waiting
+            self._queue.put_back(waiting[1:])
             raise
 
     def _commit(self, group: list[Pending]) -> None:

@@ -1,0 +1,66 @@
+"""Who commits next: works wait in a queue, one of their callers leads. Knows threads; not what a work does.
+
+A caller whose work is done returns at once; only the one that is to lead takes the vault's lock. While a put is on its
+way the others gather, and share the next one.
+"""
+
+import threading
+
+from db.commit_group import Pending
+
+
+class WriteQueue:
+    """Works that wait for a commit, in order of arrival."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Pending] = []
+        self._led = False
+
+    def join(self, pending: Pending) -> bool:
+        """Wait until the work is done (False) or its caller is the one to lead (True): it must then `hand_over`."""
+        with self._lock:
+            self._waiting.append(pending)
+            if not self._led:
+                self._led = True
+                return True
+            pending.wake = threading.Lock()
+            pending.wake.acquire()
+        try:
+            pending.wake.acquire()
+        except BaseException:
+            self._withdraw(pending)
+            raise
+        return not pending.done
+
+    def take(self, most: int) -> list[Pending]:
+        """The first works of the queue, the leader's own among them."""
+        with self._lock:
+            group = self._waiting[:most]
+            del self._waiting[:most]
+            # The leader waits for nothing any more.
+            group[0].wake = None
+            return group
+
+    def put_back(self, works: list[Pending]) -> None:
+        """Works whose leader was interrupted wait again, before all others."""
+        with self._lock:
+            self._waiting[:0] = works
+
+    def hand_over(self) -> None:
+        """Let the caller of the first work that waits lead, if there is one."""
+        with self._lock:
+            if not self._waiting:
+                self._led = False
+            elif (wake := self._waiting[0].wake) is not None:
+                wake.release()
+
+    def _withdraw(self, pending: Pending) -> None:
+        """The caller was interrupted: nobody waits for the work, and nobody must wait for it to lead."""
+        with self._lock:
+            if pending not in self._waiting:
+                return
+            led = self._waiting[0] is pending and pending.wake is not None and not pending.wake.locked()
+            self._waiting.remove(pending)
+        if led:
+            self.hand_over()
