@@ -1,14 +1,21 @@
 """The Lambda entry for API Gateway: the application, wrapped by Mangum. Imports little; a test says what."""
 
+import gc
 import os
 from collections.abc import Callable
 
-from mangum import Mangum
+# Importing makes many objects and no garbage: the collector would walk them again and again for nothing.
+gc.disable()
 
-from handlers.app import configure_log, create_app
-from handlers.reply import Reply
-from handlers.services import Services
-from handlers.settings import Settings
+from mangum import Mangum  # noqa: E402
+
+from handlers.app import configure_log, create_app  # noqa: E402
+from handlers.reply import Reply  # noqa: E402
+from handlers.services import Services  # noqa: E402
+from handlers.settings import Settings  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 
 async def _inline(work: Callable[[], Reply]) -> Reply:

@@ -1,108 +1,87 @@
-"""Work between requests: delivering what vaults asked for. Knows senders and outboxes; decides nothing about either."""
+"""Work between requests, in rounds: deliver, shorten logs, forget what is over, report. Knows jobs; not who calls them.
 
+Every job may be interrupted, run twice, or run at the same time elsewhere. One that fails is logged and stops no other.
+"""
+
+import json
 import logging
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from db.clock import Moment
-from db.errors import Invalid, VaultError
-from db.outbox import OutboxRow, claim, due, mark_delivered, mark_failed
+from db.idempotency import forget_old_answers
+from db.migrate import read_ledger
+from db.registry.directory import find_vault, record_vault_state
+from db.registry.email_codes import purge_codes
+from db.registry.one_time_links import purge_links
+from db.registry.refresh_tokens import purge_sessions
+from db.registry.signing_keys import rotate_signing_keys
 from db.retention import Retention, tend
 from db.transaction import Actor, WriteTx
 from db.vault import Vault
-from db.vault_pool import VaultPool
-from handlers.mail import Mail, MailSender
+from handlers.delivery import deliver_outbox
+from handlers.services import Services
 
-DELIVERIES = 50
-_ACTOR = Actor("deliver_outbox", "job", "", "outbox.deliver")
 _LOG = logging.getLogger("vaultry")
+Job = Callable[[Vault], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What one round did: effects delivered, effects that failed (tried again later, or given up)."""
-
-    delivered: int = 0
-    failed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """error: '' when delivered. final: the same attempt could never work."""
-
-    id: str
-    error: str = ""
-    final: bool = False
-
-
-def deliver_outbox(vault: Vault, sender: MailSender, now: Moment, limit: int = DELIVERIES) -> Delivery:
-    """Deliver what is due in one vault: claim, send outside any transaction, mark.
-
-    At least once: a process that dies between sending and marking sends again after the wait. An effect that cannot be
-    sent is marked and never stops the rest. A vault with nothing due is only read. Raises what the vault raises.
-    """
-    if not vault.read(lambda tx: due(tx, now, 1)).value:
-        return Delivery()
-    rows = vault.write(lambda tx: claim(tx, now, limit), _ACTOR, now).value
-    outcomes = [_attempt(row, sender) for row in rows]
-    if outcomes:
-        vault.write(lambda tx: _mark(tx, outcomes, now), _ACTOR, now)
-    failed = sum(bool(outcome.error) for outcome in outcomes)
-    return Delivery(len(outcomes) - failed, failed)
-
-
-def mail_of(row: OutboxRow) -> Mail:
-    """The mail an effect of kind `mail` asks for: payload `{to, subject, text, html?}`. Raises Invalid."""
-    if row.kind != "mail":
-        raise Invalid(f"effect {row.id}: got kind {row.kind!r}, wanted mail")
-    texts = {name: row.payload.get(name, "") for name in ("to", "subject", "text", "html")}
-    wrong = next((name for name, value in texts.items() if not isinstance(value, str)), None)
-    if wrong is not None:
-        raise Invalid(f"effect {row.id}: {wrong} is no text")
-    return Mail(id=row.id, created_at=row.created_at, **texts)
-
-
-def _attempt(row: OutboxRow, sender: MailSender) -> _Outcome:
-    try:
-        sender.send(mail_of(row))
-    except Invalid as exc:
-        return _Outcome(row.id, exc.code, final=True)
-    except VaultError as exc:
-        return _Outcome(row.id, exc.code)
-    except Exception as exc:  # one broken message must not keep the others waiting
-        # Its text may quote the message: the log gets its kind and the place it came from.
-        place = traceback.extract_tb(exc.__traceback__)[-1]
-        _LOG.error("effect %s failed: %s at %s:%s", row.id, type(exc).__name__, place.filename, place.lineno)
-        return _Outcome(row.id, type(exc).__name__)
-    return _Outcome(row.id)
-
-
-def _mark(tx: WriteTx, outcomes: list[_Outcome], now: Moment) -> None:
-    for outcome in outcomes:
-        if outcome.error:
-            mark_failed(tx, outcome.id, outcome.error, now, final=outcome.final)
-        else:
-            mark_delivered(tx, outcome.id, now)
-
-
-def maintain(
-    registry: Vault, pool: VaultPool, sender: MailSender, clock: Callable[[], Moment], keep: Retention
-) -> None:
-    """One round over the registry and the vaults this process has open: deliver, snapshot, fold, prune.
-
-    A vault that fails is logged and does not stop the rest.
-    """
-    _tend_one(registry, sender, clock, keep)
-    for vault_id in pool.open_ids():
-        with pool.borrow(vault_id) as vault:
+def maintain(services: Services, keep: Retention) -> None:
+    """One round over the registry and the vaults this process has open."""
+    now = services.clock()
+    common: Sequence[tuple[str, Job]] = (
+        ("outbox.deliver", lambda vault: deliver_outbox(vault, services.sender, now)),
+        ("answers.forget", lambda vault: _write(vault, "answers.forget", forget_old_answers, now)),
+        ("log.tend", lambda vault: tend(vault, now.ms, keep)),
+    )
+    _run(services.registry, (*_registry_jobs(services, now), *common))
+    for vault_id in services.pool.open_ids():
+        with services.pool.borrow(vault_id) as vault:
             if vault is not None:
-                _tend_one(vault, sender, clock, keep)
+                _run(vault, (*common, ("state.report", lambda vault: _report(services.registry, vault, now))))
 
 
-def _tend_one(vault: Vault, sender: MailSender, clock: Callable[[], Moment], keep: Retention) -> None:
-    try:
-        deliver_outbox(vault, sender, clock())
-        tend(vault, clock().ms, keep)
-    except Exception:
-        _LOG.exception("maintenance of vault %s failed", vault.id)
+def _registry_jobs(services: Services, now: Moment) -> Sequence[tuple[str, Job]]:
+    """What only the registry needs. A work that finds nothing to do makes no commit."""
+
+    def rotate(tx: WriteTx, now: Moment) -> object:
+        return rotate_signing_keys(tx, services.keyring, now)
+
+    works = {
+        "keys.rotate": rotate,
+        "codes.purge": purge_codes,
+        "links.purge": purge_links,
+        "sessions.purge": purge_sessions,
+    }
+    return [(name, partial(_write, verb=name, work=work, now=now)) for name, work in works.items()]
+
+
+def _write(vault: Vault, verb: str, work: Callable[[WriteTx, Moment], object], now: Moment) -> None:
+    vault.write(lambda tx: work(tx, now), Actor(verb, "job", "", verb), now)
+
+
+def _report(registry: Vault, vault: Vault, now: Moment) -> None:
+    """Tell the directory where the vault stands, if that is news."""
+    ledger = vault.read_raw(lambda connection, _: read_ledger(connection)).value
+    schema = {name: max(number for known, number, _ in ledger if known == name) for name, _, _ in ledger}
+    bookmark, size = vault.bookmark, vault.local_bytes
+    known = registry.read(lambda tx: find_vault(tx, vault.id)).value
+    if known is None or (known.bookmark == bookmark and dict(known.schema) == schema):
+        return
+
+    def record(tx: WriteTx, _: Moment) -> object:
+        return record_vault_state(tx, vault.id, schema=schema, bookmark=bookmark, size_bytes=size)
+
+    _write(registry, "state.report", record, now)
+
+
+def _run(vault: Vault, jobs: Sequence[tuple[str, Job]]) -> None:
+    for name, job in jobs:
+        try:
+            job(vault)
+        except Exception as exc:
+            # Not the text of the error: it may quote a row.
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            failed = {"event": "JobFailed", "job": name, "vault": vault.id, "error": type(exc).__name__}
+            _LOG.error("%s", json.dumps({**failed, "at": f"{place.filename}:{place.lineno}"}))

@@ -67,7 +67,7 @@ async def _maintain_forever(services: Services) -> None:
     keep = Retention(points_days=settings.retention_days, commits_hours=settings.level0_hours)
     while True:
         await asyncio.sleep(MAINTENANCE_S)
-        await asyncio.to_thread(maintain, services.registry, services.pool, services.sender, services.clock, keep)
+        await asyncio.to_thread(maintain, services, keep)
 
 
 def is_empty(services: Services) -> bool:

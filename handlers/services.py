@@ -22,8 +22,8 @@ from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Vault, VaultOptions
 from db.vault_pool import VaultPool
 from domain.charter import Charter
 from domain.charters import CHARTERS
+from handlers.delivery import deliver_outbox
 from handlers.mail import MailSender, mail_sender
-from handlers.maintenance import deliver_outbox
 from handlers.settings import Settings
 
 T = TypeVar("T")
