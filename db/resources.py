@@ -40,6 +40,7 @@ class Resource:
     touched: columns the server fills on every update. fixed: fields that may be given on insert only.
     masks: columns that read as NULL unless one of their policies holds for the row.
     hidden: columns that do not exist for clients. personal: columns that are ciphertext in the file.
+    redacted: further columns whose values stay out of the audit log, such as tokens that open a door.
     check: a rule beyond SQL, run in the transaction before the row is written (old is None on insert); may raise
     and may change `new`.
     """
@@ -56,4 +57,5 @@ class Resource:
     masks: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict[str, tuple[Policy, ...]])
     hidden: frozenset[str] = frozenset()
     personal: frozenset[str] = frozenset()
+    redacted: frozenset[str] = frozenset()
     check: Callable[[WriteTx, Principal, Row | None, Values, Moment], None] = _no_rule
