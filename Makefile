@@ -64,6 +64,7 @@ template: $(VENV)/.dev $(SAM_VENV)/.made
 
 reference: $(VENV)/.dev
 	$(BIN)/python -m handlers.settings_page > docs/reference/settings.md
+	$(BIN)/vaultry docs-cli > docs/reference/cli.md
 
 # Installing. The stamps depend on pyproject.toml, so a changed dependency is installed by the next command.
 

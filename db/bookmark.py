@@ -30,7 +30,16 @@ def bookmark_of(vault_id: str, txid: TXID, node_id: int) -> Bookmark:
     bookmarks of another vault worthless here.
     """
     identity = f"{vault_id}\n{txid:016x}\n{node_id:016x}".encode()
-    return Bookmark(txid, hashlib.blake2b(identity, digest_size=16).hexdigest())
+    return Bookmark(txid, _vault_half(vault_id) + hashlib.blake2b(identity, digest_size=8).hexdigest())
+
+
+def is_of_vault(bookmark: Bookmark, vault_id: str) -> bool:
+    """Whether the bookmark names a commit of this vault, the first half of its digest says, whichever commit it is."""
+    return bookmark.digest.startswith(_vault_half(vault_id))
+
+
+def _vault_half(vault_id: str) -> str:
+    return hashlib.blake2b(vault_id.encode(), digest_size=8).hexdigest()
 
 
 def parse_bookmark(text: str) -> Bookmark:

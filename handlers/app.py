@@ -15,12 +15,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Match, Route
 
+from db.clock import Moment
 from db.errors import MethodNotAllowed, NotFound, TooLarge
 from db.events import Event, emit
-from db.registry.signing_keys import jwks
-from handlers import auth, rest
+from db.registry.signing_keys import PUBLISHED_SECONDS, jwks
+from handlers import auth, rest, sign_in_page
 from handlers.call import Call
 from handlers.errors import error_reply
 from handlers.reply import Reply
@@ -31,12 +32,25 @@ Serve = Callable[[Services, Call], Reply]
 # How a request's work gets off the event loop: a thread in a server; on Lambda, one request at a time, it stays.
 Run = Callable[[Callable[[], Reply]], Awaitable[Reply]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_EXPOSED = ("Content-Range", "x-d1-bookmark", "x-request-id", "Preference-Applied", "Idempotency-Replayed", "Location")
+_EXPOSED = (
+    "Content-Range",
+    "x-d1-bookmark",
+    "x-request-id",
+    "Preference-Applied",
+    "Idempotency-Replayed",
+    "Location",
+    "Retry-After",
+    "x-supabase-api-version",
+)
+# Without it supabase's sign-in clients do not read the code of an error.
+_AUTH_VERSION = ("x-supabase-api-version", "2024-01-01")
+QUERY_PARAMETERS = 1000
+SHOWN_PATH_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Served(Event):
-    """One request answered. route: its pattern, so that no name or value of a tenant gets into the log."""
+    """One request answered. route: its pattern, '' for none; so no name or value of a tenant gets into the log."""
 
     method: str
     route: str
@@ -48,7 +62,7 @@ class Served(Event):
 def create_app(services: Services, run: Run) -> Starlette:
     """The application over the services of this process."""
 
-    def route(path: str, serve: Serve, *methods: str) -> BaseRoute:
+    def route(path: str, serve: Serve, *methods: str) -> Route:
         async def endpoint(request: Request) -> Response:
             return await _respond(services, run, serve, path, request)
 
@@ -61,6 +75,7 @@ def create_app(services: Services, run: Run) -> Starlette:
         route("/{vault}/rest/v1/rpc/{verb}", rest.serve_verb, *tables),
         route("/{vault}/rest/v1/{table}", rest.serve_table, *tables),
         route("/{vault}/auth/v1/otp", auth.request_otp, "POST"),
+        route("/{vault}/auth/v1/verify", sign_in_page.show, "GET"),
         route("/{vault}/auth/v1/verify", auth.verify_otp, "POST"),
         route("/{vault}/auth/v1/token", auth.issue_token, "POST"),
         route("/{vault}/auth/v1/logout", auth.sign_out, "POST"),
@@ -68,25 +83,29 @@ def create_app(services: Services, run: Run) -> Starlette:
         route("/{vault}/auth/v1/user", auth.update_user, "PUT"),
         route("/{vault}/auth/v1/.well-known/jwks.json", _jwks, "GET"),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=_middleware(services),
-        exception_handlers={404: _not_found, 405: _method_not_allowed},
-    )
+
+    async def unrouted(request: Request, _: Exception) -> Response:
+        partial = [known for known in routes if known.matches(request.scope)[0] is Match.PARTIAL]
+        allowed = sorted({method for known in partial for method in known.methods or ()})
+        return _unrouted(services, request, ", ".join(allowed))
+
+    app = Starlette(routes=routes, middleware=_middleware(services), exception_handlers={404: unrouted, 405: unrouted})
+    # It would answer a path with a slash too many by a redirect to whatever host the request named.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _respond(services: Services, run: Run, serve: Serve, path: str, request: Request) -> Response:
     """Read the request, serve it off the loop, turn what comes back into HTTP."""
     started = time.perf_counter()
     now = services.clock()
-    given = request.headers.get("x-request-id", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else now.new_id()
+    request_id = _request_id(request, now)
     try:
         call = Call(
             method=request.method,
             url_path=request.url.path,
             path=request.path_params,
-            query=parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=1000),
+            query=_query(request.url.query),
             headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
             body=await _read_body(request, services.settings.max_body_bytes),
             request_id=request_id,
@@ -95,16 +114,32 @@ async def _respond(services: Services, run: Run, serve: Serve, path: str, reques
         reply = await run(functools.partial(serve, services, call))
     except Exception as exc:
         reply = error_reply(exc, request_id)
+    if "/auth/v1/" in path:
+        reply = reply.with_headers(_AUTH_VERSION)
     elapsed_ms = (time.perf_counter() - started) * 1000
     emit(Served(request.method, path, reply.status, round(elapsed_ms, 2), request_id))
     return _http(reply, request_id, head=request.method == "HEAD")
+
+
+def _request_id(request: Request, now: Moment) -> str:
+    """The id the client chose, if it is a plain word, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else now.new_id()
+
+
+def _query(text: str) -> list[tuple[str, str]]:
+    """Names and values of a query string. Raises TooLarge."""
+    count = text.count("&") + 1
+    if count > QUERY_PARAMETERS:
+        raise TooLarge(f"got {count} query parameters, the limit is {QUERY_PARAMETERS}")
+    return parse_qsl(text, keep_blank_values=True)
 
 
 async def _read_body(request: Request, most: int) -> bytes:
     """The body. Raises TooLarge as soon as it is known to be over the limit."""
     announced = request.headers.get("content-length", "0")
     parts: list[bytes] = []
-    size = int(announced) if announced.isdigit() else 0
+    size = int(announced) if announced.isdecimal() else 0
     if size <= most:
         size = 0
         async for part in request.stream():
@@ -119,7 +154,8 @@ async def _read_body(request: Request, most: int) -> bytes:
 
 def _http(reply: Reply, request_id: str, *, head: bool = False) -> Response:
     headers = [("content-type", reply.media_type), *reply.headers] if reply.body or head else list(reply.headers)
-    response = Response(b"" if head else reply.body, reply.status)
+    # Half a surrogate pair, quoted from a request, has no UTF-8: JSON's escape stands for it.
+    response = Response(b"" if head else reply.body.encode("utf-8", "backslashreplace"), reply.status)
     for name, value in (*headers, ("x-request-id", request_id), ("cache-control", "no-store")):
         if name.lower() not in response.headers:
             response.headers[name] = value
@@ -134,17 +170,21 @@ def _health(services: Services, _: Call) -> Reply:
 
 def _jwks(services: Services, _: Call) -> Reply:
     """The public keys that verify access tokens."""
-    headers = (("cache-control", "public, max-age=300"),)
+    headers = (("cache-control", f"public, max-age={PUBLISHED_SECONDS}"),)
     return Reply(200, json.dumps(services.registry_read(jwks)), headers=headers)
 
 
-async def _not_found(request: Request, _: Exception) -> Response:
-    # Some clients take a 404 without a JSON object for success.
-    return _http(error_reply(NotFound(f"no route {request.url.path}", code="no_route"), "-"), "-")
-
-
-async def _method_not_allowed(request: Request, _: Exception) -> Response:
-    return _http(error_reply(MethodNotAllowed(f"{request.url.path} does not take {request.method}"), "-"), "-")
+def _unrouted(services: Services, request: Request, allowed: str) -> Response:
+    """The answer when no route takes the request. Some clients take a 404 without a JSON object for success."""
+    request_id = _request_id(request, services.clock())
+    path = request.url.path[:SHOWN_PATH_CHARACTERS]
+    if not allowed:
+        reply = error_reply(NotFound(f"no route {path}", code="no_route"), request_id)
+    else:
+        refused = MethodNotAllowed(f"{path} does not take {request.method}", hint=f"It takes {allowed}.")
+        reply = error_reply(refused, request_id).with_headers(("Allow", allowed))
+    emit(Served(request.method, "", reply.status, 0, request_id))
+    return _http(reply, request_id, head=request.method == "HEAD")
 
 
 def _middleware(services: Services) -> list[Middleware]:

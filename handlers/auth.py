@@ -1,8 +1,9 @@
 """`/{vault}/auth/v1`: sign-in, sessions and the signed-in user, as supabase clients call them. Decides nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from db.clock import timestamp_ms
 from db.errors import Forbidden, Invalid, NotAuthenticated
@@ -46,12 +47,20 @@ TOKEN_CHARACTERS = 4096
 
 
 def request_otp(services: Services, call: Call) -> Reply:
-    """Mail a six-digit code. The answer is the same whether or not the address belongs to anybody."""
+    """Mail a six-digit code and a link that carries it.
+
+    The answer is the same whether or not the address belongs to anybody.
+    """
     entry = services.entry(call.path["vault"])
     email: str = _body(call, {"email": Email(required=True)})["email"]
 
+    def link(code: str) -> str:
+        query = urlencode({"type": "email", "email": email, "token": code})
+        return f"{services.settings.base_url}/{entry.slug}/auth/v1/verify?{query}"
+
     def ask(tx: WriteTx) -> str:
-        return request_code(tx, services.keyring, email, entry.id, call.now, vault_name=entry.name)
+        name = entry.name
+        return request_code(tx, services.keyring, email, entry.id, call.now, vault_name=name, link_for=link)
 
     services.registry_write(ask, _actor(call, "auth.request_code"), call.now)
     services.deliver(services.registry)
@@ -114,22 +123,24 @@ def get_user(services: Services, call: Call) -> Reply:
 
 
 def update_user(services: Services, call: Call) -> Reply:
-    """Change the password or the name of the signed-in account; a new password ends its other sessions."""
+    """Change the password or the name (`data.name`, blank clears); a new password ends the other sessions."""
     _, identity = _person(services, call)
     fields: dict[str, Field] = {"password": Text(max_characters=PASSWORD_CHARACTERS, trim=False), "data": JsonObject()}
     given = _body(call, fields)
     password: str | None = given.get("password")
+    if "password" in given and password is None:
+        raise Invalid("password: must not be empty", field="password")
     # Hashing takes its time on purpose: not inside a transaction.
     hashed = None if password is None else hash_password(password, call.now)
     data: dict[str, Any] = given.get("data") or {}
-    name = data.get("name")
+    named = parse_fields({name: value for name, value in data.items() if name == "name"}, {"name": Text()})
 
     def change(tx: WriteTx) -> Account:
         account = _live_account(identity, call)(tx)
         if hashed is not None:
             set_password(tx, account.id, hashed, call.now, keep_session_id=identity.session_id)
-        if isinstance(name, str):
-            account = set_account_name(tx, account.id, name)
+        if "name" in named:
+            account = set_account_name(tx, account.id, named["name"])
         return account
 
     account = services.registry_write(change, _actor(call, "auth.update_user", identity), call.now)
@@ -188,6 +199,7 @@ def _by_refresh_token(services: Services, call: Call) -> Reply:
     account = services.registry_read(lambda tx: find_account(tx, session.account_id))
     if account is None:
         raise NotAuthenticated("this session has ended; sign in again", code="token_invalid")
+    _require_registered(services, entry, account)
     return _session_reply(services, call, session, account)
 
 
@@ -210,12 +222,7 @@ def _accept_invitation(services: Services, call: Call, entry: VaultEntry, accoun
 
 def _new_session(services: Services, call: Call, entry: VaultEntry, account: Account) -> Reply:
     """A session, for somebody the vault knows. Raises Forbidden `not_registered`."""
-    charter = services.charter(entry)
-    person = Identity("person", account.email, account.id)
-    with services.vault(entry) as vault:
-        principal = vault.read(lambda tx: principal_of(tx, person, entry, charter)).value
-    if principal.id is None:
-        raise Forbidden("nobody here has this address; ask for an invitation", code="not_registered")
+    person = _require_registered(services, entry, account)
 
     def begin(tx: WriteTx) -> Refreshed:
         record_membership(tx, account.id, entry.id, call.now)
@@ -223,6 +230,18 @@ def _new_session(services: Services, call: Call, entry: VaultEntry, account: Acc
 
     session = services.registry_write(begin, _actor(call, "auth.session", person), call.now)
     return _session_reply(services, call, session, account)
+
+
+def _require_registered(services: Services, entry: VaultEntry, account: Account) -> Identity:
+    """The person, known to the vault and with a right in the scope in effect. Raises Forbidden `not_registered`."""
+    charter = services.charter(entry)
+    person = Identity("person", account.email, account.id)
+    with services.vault(entry) as vault:
+        principal = vault.read(lambda tx: principal_of(tx, person, entry, charter)).value
+    # A vault may hold several organizations: known in one of them is not yet a member of this one.
+    if principal.id is None or not principal.permissions:
+        raise Forbidden("nobody here has this address; ask for an invitation", code="not_registered")
+    return person
 
 
 def _session_reply(services: Services, call: Call, session: Refreshed, account: Account) -> Reply:
@@ -293,8 +312,9 @@ def _scope(text: str) -> SignOutScope:
 
 
 def _body(call: Call, fields: dict[str, Field]) -> dict[str, Any]:
-    """The fields of a JSON object; what a client adds beyond them is ignored, as supabase clients add much."""
-    given = call.json_object()
+    """The fields of a JSON object or an HTML form; what else is in it is ignored, as supabase clients add much."""
+    form = call.form()
+    given: Mapping[str, Any] = call.json_object() if form is None else form
     return parse_fields({name: value for name, value in given.items() if name in fields}, fields)
 
 

@@ -4,12 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from db.bookmark import parse_bookmark
 from db.clock import Moment
 from db.errors import Invalid
 from db.fields import is_json_object
 from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
+
+FORM_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,22 @@ class Call:
         """The body as a JSON object; no body is an empty one. Raises Invalid (invalid_json)."""
         try:
             given: Any = json.loads(self.body or b"{}")
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Invalid(f"the body is not JSON: {exc}", code="invalid_json") from exc
         if not is_json_object(given):
             raise Invalid("the body must be a JSON object", code="invalid_json")
         return given
+
+    def form(self) -> dict[str, str] | None:
+        """The fields of a body that an HTML form sent, the last of a name; None for any other body."""
+        media_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if media_type != "application/x-www-form-urlencoded":
+            return None
+        try:
+            pairs = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS)
+        except ValueError as exc:
+            raise Invalid(f"the body is not a form of at most {FORM_FIELDS} fields in UTF-8") from exc
+        return dict(pairs)
 
     @property
     def freshness(self) -> Freshness:

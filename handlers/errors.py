@@ -44,6 +44,9 @@ STATUS: dict[type[VaultError], int] = {
     Unavailable: 503,
     MigrationFailed: 503,
 }
+# Faults of ours whose text is meant for the caller; the others quote object names and statements.
+SPOKEN = frozenset({"misconfigured"})
+RETRY_AFTER_S = 5
 _LOG = logging.getLogger("vaultry")
 
 
@@ -55,18 +58,32 @@ def error_reply(exc: Exception, request_id: str) -> Reply:
     status = 300 if error.code == "PGRST201" else status
     if status == 500:
         _report(exc, request_id)
-    if type(error) is VaultError and error.code == VaultError.code:
-        error = VaultError("an internal error; it was logged under the request id", details=request_id)
+    if status == 500 and not isinstance(error, CommitUnknown) and error.code not in SPOKEN:
+        error = VaultError("an internal error; it was logged under the request id", code=error.code, details=request_id)
+    body = {"code": error.code, "message": error.message, "details": _details(error), "hint": error.hint}
+    return Reply(status, json.dumps(body, ensure_ascii=False), headers=_headers(error, status))
+
+
+def _details(error: VaultError) -> str | None:
+    """What the error says beyond its message: the field, or the minutes to wait, rounded up."""
+    if isinstance(error, RateLimited) and error.details is None and error.retry_after_s is not None:
+        return f"retry_after_minutes: {-(-error.retry_after_s // 60)}"
+    return error.details or error.field
+
+
+def _headers(error: VaultError, status: int) -> tuple[tuple[str, str], ...]:
     headers: list[tuple[str, str]] = []
-    if error.retry_after_s is not None:
-        headers.append(("Retry-After", str(error.retry_after_s)))
+    retry_after_s = error.retry_after_s
+    if retry_after_s is None and status == 503:
+        retry_after_s = RETRY_AFTER_S
+    if retry_after_s is not None:
+        headers.append(("Retry-After", str(retry_after_s)))
     if status == 401:
         headers.append(("WWW-Authenticate", "Bearer"))
     if isinstance(error, CommitUnknown):
         # Clients that repeat on 500 by themselves must not: the effect may be there.
         headers.append(("x-should-retry", "false"))
-    body = {"code": error.code, "message": error.message, "details": error.details or error.field, "hint": error.hint}
-    return Reply(status, json.dumps(body, ensure_ascii=False), headers=tuple(headers))
+    return tuple(headers)
 
 
 def _ours(exc: Exception) -> VaultError:

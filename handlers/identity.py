@@ -1,12 +1,13 @@
 """Who is calling: from the Authorization header to a principal inside one vault. Knows tokens; not routes."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from db.clock import Moment
-from db.errors import Forbidden, NotAuthenticated
+from db.errors import CommitUnknown, Forbidden, NotAuthenticated, Unavailable
 from db.principal import Principal, find_principal, guest
 from db.registry.access_tokens import token_key_id
-from db.registry.api_tokens import ApiToken, find_api_token
+from db.registry.api_tokens import ApiToken, find_api_token, record_token_use, token_use_is_stale
 from db.registry.directory import VaultEntry
 from db.transaction import Actor, ReadTx
 from domain.charter import Charter
@@ -80,16 +81,26 @@ def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
 
 def _by_api_token(services: Services, token: str, entry: VaultEntry, now: Moment) -> Identity:
     found = services.registry_read(lambda tx: find_api_token(tx, token, now))
-    if not found.reaches(entry.id):
+    if not found.reaches(entry.id, entry.scope):
         raise Forbidden("this API token is for another vault", code="wrong_audience")
+    if token_use_is_stale(found, now):
+        actor = Actor(f"token:{found.id}", found.kind.replace("vault", "token"), "", "token.use")
+        with suppress(Unavailable, CommitUnknown):
+            services.registry_write(lambda tx: record_token_use(tx, found.id, now), actor, now)
     return Identity("operator" if found.kind == "operator" else "token", token=found)
 
 
 def _bearer(call: Call) -> str | None:
     """The token of the Authorization header, or else of `apikey`."""
-    scheme, _, token = (call.header("authorization") or "").partition(" ")
+    given = {value for name, value in call.headers if name == "authorization"}
+    if len(given) > 1:
+        # Whoever stands in front of us may have read the other one.
+        raise NotAuthenticated("got several Authorization headers, wanted one", code="token_invalid")
+    scheme, _, token = next(iter(given), "").strip().partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     if scheme:
-        raise NotAuthenticated(f"got authorization scheme {scheme[:20]!r}, wanted Bearer", code="token_invalid")
+        raise NotAuthenticated(
+            f"got authorization scheme {scheme[:20]!r}, wanted Bearer and a token", code="token_invalid"
+        )
     return (call.header("apikey") or "").strip() or None

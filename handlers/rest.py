@@ -100,9 +100,9 @@ def _written(
             return write(tx, principal)
         query = json.dumps(list(call.query)).encode()
         digest = request_digest(call.method.encode(), call.url_path.encode(), query, _wishes(call), call.body)
-        stored, replayed = answer_once(
-            tx, principal.actor_id, key, digest, call.now, lambda: write(tx, principal).as_json()
-        )
+        # Guests are nobody in particular: only the very same request of another guest is a repeat.
+        asker = f"guest:{digest}" if principal.kind == "guest" else principal.actor_id
+        stored, replayed = answer_once(tx, asker, key, digest, call.now, lambda: write(tx, principal).as_json())
         reply = Reply.from_json(stored)
         return reply.with_headers(("Idempotency-Replayed", "true")) if replayed else reply
 

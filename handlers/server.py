@@ -2,16 +2,20 @@
 
 import asyncio
 import csv
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.applications import Starlette
 
 from db.clock import Moment
+from db.errors import Unavailable
 from db.principal import Principal
-from db.registry.directory import list_vaults
+from db.registry.directory import VaultEntry, list_vaults
 from db.retention import Retention
 from db.transaction import Actor, WriteTx
 from domain.charter import Charter, Demo, DemoFile
@@ -19,8 +23,9 @@ from domain.charters import CHARTERS
 from handlers.app import create_app
 from handlers.maintenance import maintain
 from handlers.reply import Reply
+from handlers.row_import import Importing, import_rows
 from handlers.services import Services
-from handlers.tenants import Importing, Provisioned, import_rows, member_of, provision
+from handlers.tenants import Provisioned, member_of, provision
 
 # Writers wait for the disk or the store and share a commit meanwhile: threads are what makes groups.
 REQUEST_THREADS = 64
@@ -28,6 +33,15 @@ READERS = 2
 MAINTENANCE_S = 60
 DEMO_CHARTER = "choir"
 _ACTOR = Actor("operator", "operator", "serve", "demo.load")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who can sign in to the demo tenant."""
+
+    name: str
+    email: str
+    roles: tuple[str, ...]
 
 
 def server_app(services: Services) -> Starlette:
@@ -40,17 +54,32 @@ def server_app(services: Services) -> Starlette:
     return create_app(services, in_thread)
 
 
-def serve(services: Services, host: str, port: int) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 = any free one. Raises Unavailable (address_in_use) when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as exc:
+        # The error's own text repeats the address; a name that cannot be resolved has a number of another kind.
+        reason = os.strerror(exc.errno) if exc.errno is not None and exc.errno > 0 else exc.strerror
+        raise Unavailable(
+            f"cannot listen on {host} port {port}: {reason}",
+            code="address_in_use",
+            hint="choose another with --port, or end the program that has it",
+        ) from exc
+
+
+def serve(services: Services, listener: socket.socket) -> None:
     """Serve until interrupted; maintenance runs beside it. Open commits are finished before this returns."""
     import uvicorn  # here: only this command needs it
 
-    config = uvicorn.Config(server_app(services), host=host, port=port, access_log=False, log_level="warning")
+    config = uvicorn.Config(server_app(services), access_log=False, log_level="warning")
     server = uvicorn.Server(config)
 
     async def run() -> None:
         upkeep = asyncio.create_task(_maintain_forever(services))
         try:
-            await server.serve()
+            await server.serve([listener])
         finally:
             upkeep.cancel()
             with suppress(asyncio.CancelledError):
@@ -76,20 +105,50 @@ def is_empty(services: Services) -> bool:
 
 
 def load_demo(services: Services, progress: Callable[[str, int, int], None]) -> Provisioned:
-    """Provision the demo tenant by the same path as any other. progress: told the file, rows done, rows in all."""
+    """Provision the demo tenant by the same path as any other. progress: told the file, rows done, rows in all.
+
+    It enters the directory when it is complete: interrupted before, the next call starts over.
+    """
     charter = CHARTERS[DEMO_CHARTER]
-    demo = charter.demo
-    if demo is None:
-        raise AssertionError("the demo charter has a demo")
-    provisioned = provision(services, charter.name, demo.founding, _ACTOR)
-    principal = member_of(services, provisioned.entry, demo.founding.owner_email)
-    for file in demo.files:
-        _load_file(services, charter, provisioned, principal, file, progress)
-    with services.vault(provisioned.entry) as vault:
-        for email in demo.sign_ins:
-            now = services.clock()
-            vault.write(partial(_register, demo, principal, email, now), _ACTOR, now)
-    return provisioned
+    demo = _demo_of(charter)
+
+    def fill(entry: VaultEntry) -> None:
+        principal = member_of(services, entry, demo.founding.owner_email)
+        for file in demo.files:
+            _load_file(services, demo, entry, principal, file, progress)
+        with services.vault(entry) as vault:
+            for email in demo.sign_ins:
+                now = services.clock()
+                vault.write(partial(_register, demo, principal, email, now), _ACTOR, now)
+
+    return provision(services, charter.name, demo.founding, _ACTOR, fill)
+
+
+def demo_people(services: Services, entry: VaultEntry) -> list[Person]:
+    """Who can sign in to the demo tenant, the owner first."""
+    charter = services.charter(entry)
+    demo = _demo_of(charter)
+    people = [member_of(services, entry, email) for email in (demo.founding.owner_email, *demo.sign_ins)]
+    return [Person(person.name, person.email, _roles(charter, person)) for person in people]
+
+
+def public_table(charter: Charter) -> str | None:
+    """A table of the demo that guests may read, or None."""
+    loaded = [file.target for file in _demo_of(charter).files]
+    open_to_all = {known.table for known in charter.resources if any(way.permission is None for way in known.read)}
+    return next((table for table in loaded if table in open_to_all), None)
+
+
+def _demo_of(charter: Charter) -> Demo:
+    if charter.demo is None:
+        raise AssertionError(f"the charter {charter.name} has no demo")
+    return charter.demo
+
+
+def _roles(charter: Charter, person: Principal) -> tuple[str, ...]:
+    """The roles whose permissions the person holds, without those that another of them contains."""
+    held = {name: allowed for name, allowed in charter.roles.items() if allowed and allowed <= person.permissions}
+    return tuple(name for name, allowed in held.items() if not any(allowed < other for other in held.values()))
 
 
 def _register(demo: Demo, principal: Principal, email: str, now: Moment, tx: WriteTx) -> None:
@@ -98,14 +157,13 @@ def _register(demo: Demo, principal: Principal, email: str, now: Moment, tx: Wri
 
 def _load_file(
     services: Services,
-    charter: Charter,
-    provisioned: Provisioned,
+    demo: Demo,
+    entry: VaultEntry,
     principal: Principal,
     file: DemoFile,
     progress: Callable[[str, int, int], None],
 ) -> None:
-    assert charter.demo is not None
-    with (charter.demo.folder / file.file).open(newline="", encoding="utf-8") as text:
+    with (demo.folder / file.file).open(newline="", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
-    importing = Importing(services, provisioned.entry, file.target, principal, _ACTOR)
+    importing = Importing(services, entry, file.target, principal, _ACTOR)
     import_rows(importing, rows, lambda done: progress(file.file, done, len(rows)))

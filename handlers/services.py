@@ -98,8 +98,13 @@ class Services:
 
     def kind(self, charter: Charter) -> Kind:
         """Migration sets and redacted columns of vaults with this charter."""
-        personal = {f"{resource.table}.{column}" for resource in charter.resources for column in resource.personal}
-        return Kind(tuple(load_set(name) for name in charter.sets), frozenset(personal) | PERSONAL_KEYS)
+        hidden = {f"{known.table}.{name}" for known in charter.resources for name in known.personal | known.redacted}
+        return Kind(tuple(load_set(name) for name in charter.sets), frozenset(hidden) | PERSONAL_KEYS)
+
+    @property
+    def registry_kind(self) -> Kind:
+        """Migration sets and redacted columns of the registry."""
+        return Kind((load_set("kernel"), load_set("registry")), REDACTED_COLUMNS)
 
     @contextmanager
     def vault(self, entry: VaultEntry) -> Generator[Vault]:
@@ -109,11 +114,15 @@ class Services:
             yield vault
 
     def keys(self, wanted: str | None) -> VerificationKeys:
-        """The trusted public keys; fetched again after five minutes, and at once for a key id that is not there."""
+        """The trusted public keys, fetched again after five minutes, or two seconds for a key id that is not there.
+
+        The two seconds keep made-up key ids from costing a call to the store each.
+        """
         now_ms = self.clock().ms
         fetched_ms, keys = self._keys
-        if now_ms - fetched_ms >= KEYS_MS or (wanted is not None and wanted not in keys):
-            keys = self.registry_read(verification_keys, current=wanted not in keys)
+        patience_ms = KEYS_MS if wanted is None or wanted in keys else REGISTRY_LOOK_MS
+        if now_ms - fetched_ms >= patience_ms:
+            keys = self.registry_read(verification_keys, current=True)
             self._keys = (now_ms, keys)
         return keys
 
@@ -131,12 +140,11 @@ class Services:
         deliver_outbox(vault, self.sender, self.clock())
 
     def _open_registry(self) -> Vault:
-        kind = Kind((load_set("kernel"), load_set("registry")), REDACTED_COLUMNS)
         try:
-            return open_vault(self.site, REGISTRY_ID, kind)
+            return open_vault(self.site, REGISTRY_ID, self.registry_kind)
         except NotFound:
             pass
-        registry = create_vault(self.site, REGISTRY_ID, kind)
+        registry = create_vault(self.site, REGISTRY_ID, self.registry_kind)
         now = self.clock()
         registry.write(lambda tx: rotate_signing_keys(tx, self.keyring, now), _SYSTEM, now)
         return registry

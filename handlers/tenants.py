@@ -1,31 +1,34 @@
-"""Tenants: provision, fork, load rows. Joins registry and vault in the order that survives an interruption."""
+"""Tenants: provision, fork, find. Joins registry and vault in the order that survives an interruption."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 from urllib.parse import urlencode
 
 from db.clock import Moment
 from db.errors import Conflict, Invalid, NotFound
-from db.fields import Field, from_text, normalise_email, parse_fields
+from db.fields import normalise_email
 from db.history import Point, fork
 from db.migrate import MigrationSet
 from db.open_vault import create_vault
 from db.principal import Principal
-from db.registry.directory import NewVault, VaultEntry, create_vault_entry, find_slug, find_vault
+from db.registry.directory import (
+    MAX_PER_PAGE,
+    NewVault,
+    VaultEntry,
+    create_vault_entry,
+    find_slug,
+    find_vault,
+    list_vaults,
+)
 from db.registry.one_time_links import create_link_token
 from db.registry.slugs import slug_availability
-from db.rest.references import resolve_references
-from db.rest.run import insert_rows
 from db.transaction import Actor, WriteTx
 from db.vault import Vault
-from domain.charter import Charter, Founding, Verb
+from domain.charter import Founding
 from domain.charters import CHARTERS
 from handlers.identity import Identity, principal_of
 from handlers.services import Services
-
-# One commit holds so many rows of a file: few enough that Ctrl-C loses little, enough to share the put.
-IMPORT_BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,22 @@ class Provisioned:
     link: str = field(repr=False)
 
 
-def provision(services: Services, charter_name: str, founding: Founding, actor: Actor) -> Provisioned:
+def _leave_empty(entry: VaultEntry) -> None:
+    """Add nothing to what founding made."""
+
+
+def provision(
+    services: Services,
+    charter_name: str,
+    founding: Founding,
+    actor: Actor,
+    fill: Callable[[VaultEntry], None] = _leave_empty,
+) -> Provisioned:
     """A new tenant with its vault, founded, and a sign-in link for the owner.
 
-    The vault comes first and the directory last: interrupted in between, the name is still free and a repeat starts
-    over with another vault id. Raises Invalid, Conflict (the slug is taken).
+    fill: brings in the first rows; it gets the entry as it will be. The vault comes first and the directory last:
+    interrupted in between, the name is still free and a repeat starts over with another vault id. Raises Invalid,
+    Conflict (the slug is taken), and what `fill` raises.
     """
     if charter_name not in CHARTERS:
         raise Invalid(f"got charter {charter_name!r}, wanted one of: {', '.join(CHARTERS)}", field="charter")
@@ -49,7 +63,8 @@ def provision(services: Services, charter_name: str, founding: Founding, actor: 
     kind, vault_id = services.kind(charter), now.new_id()
     with services.pool.use(vault_id, lambda: create_vault(services.site, vault_id, kind)) as vault:
         scope = vault.write(lambda tx: charter.found(tx, founding, now), actor, now).value
-    new = NewVault(vault_id, charter.name, founding.name, founding.slug, scope, _schema_numbers(kind.sets))
+    new = NewVault(vault_id, charter.name, founding.name, founding.slug, scope, schema_numbers(kind.sets))
+    fill(_entry_to_be(new, now))
     email = normalise_email(founding.owner_email)
 
     def enter(tx: WriteTx) -> tuple[VaultEntry, str]:
@@ -74,7 +89,7 @@ def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | 
 
         with services.pool.use(vault_id, begin):
             pass
-    numbers = _schema_numbers(kind.sets)
+    numbers = schema_numbers(kind.sets)
     new = NewVault(vault_id, entry.charter, entry.name, new_slug, entry.scope, numbers, entry.id, points[0].bookmark)
     return services.registry_write(lambda tx: create_vault_entry(tx, new, now), actor, now)
 
@@ -85,6 +100,19 @@ def find_tenant(services: Services, name: str) -> VaultEntry:
     if found is None:
         raise NotFound(f"no tenant {name!r}; `vaultry tenants list` shows them all")
     return found
+
+
+def every_tenant(services: Services, status: str | None = None) -> list[VaultEntry]:
+    """Every vault of this status, the oldest first; None = all but deleted."""
+    entries: list[VaultEntry] = []
+    page = 0
+    while True:
+        page += 1
+        listed = partial(list_vaults, page=page, per_page=MAX_PER_PAGE, status=status)
+        found = services.registry_read(listed, current=True)
+        entries += found.entries
+        if len(entries) >= found.total or not found.entries:
+            return entries
 
 
 def owner_of(services: Services, entry: VaultEntry) -> Principal:
@@ -104,87 +132,40 @@ def member_of(services: Services, entry: VaultEntry, email: str) -> Principal:
     return principal
 
 
+def new_sign_in_link(services: Services, entry: VaultEntry, email: str, actor: Actor) -> str:
+    """The address at which a person of the vault signs in, once, within a day; the one before stops working.
+
+    Raises NotFound when the vault does not know the address: the link would lead nowhere.
+    """
+    person, now = member_of(services, entry, email), services.clock()
+    token = services.registry_write(lambda tx: create_link_token(tx, person.email, entry.id, now), actor, now)
+    return sign_in_link(services, entry, token)
+
+
 def sign_in_link(services: Services, entry: VaultEntry, token: str) -> str:
     """The address of the page that signs in with the token of a one-time link."""
     query = urlencode({"type": "magiclink", "token_hash": token})
     return f"{services.settings.base_url}/{entry.slug}/auth/v1/verify?{query}"
 
 
-@dataclass(frozen=True, slots=True)
-class Importing:
-    """Rows on their way into a table or through a verb. principal: whose rights and name they go in with."""
-
-    services: Services
-    entry: VaultEntry
-    target: str
-    principal: Principal
-    actor: Actor
-
-
-def import_rows(
-    importing: Importing, rows: Sequence[Mapping[str, Any]], progress: Callable[[int], None] = lambda _: None
-) -> int:
-    """Bring rows in by the rules of REST, a batch per commit; how many.
-
-    progress: told the number of rows that are durable. A bad row stops the import with its number; the batches before
-    it stay. Columns such as `work_id.title` look up the row they refer to.
-    """
-    charter = importing.services.charter(importing.entry)
-    verb = charter.verb(importing.target)
-    done = 0
-    with importing.services.vault(importing.entry) as vault:
-        for start in range(0, len(rows), IMPORT_BATCH):
-            batch = rows[start : start + IMPORT_BATCH]
-            now = importing.services.clock()
-
-            def work(
-                tx: WriteTx, batch: Sequence[Mapping[str, Any]] = batch, first: int = start, now: Moment = now
-            ) -> None:
-                for number, row in enumerate(batch, first + 1):
-                    _import_row(vault, importing, charter, verb, tx, row, number, now)
-
-            vault.write(work, importing.actor, now)
-            done += len(batch)
-            progress(done)
-    return done
-
-
-def _import_row(
-    vault: Vault,
-    importing: Importing,
-    charter: Charter,
-    verb: Verb | None,
-    tx: WriteTx,
-    row: Mapping[str, Any],
-    number: int,
-    now: Moment,
-) -> None:
-    typed = {name: _typed(value, verb.params.get(name) if verb else None) for name, value in row.items()}
-    try:
-        if verb is not None:
-            verb.run(tx, importing.principal, parse_fields(typed, verb.params), now)
-        else:
-            _insert_row(vault, importing, charter, tx, row, now)
-    except Exception as exc:
-        exc.add_note(f"row {number}")
-        raise
-
-
-def _insert_row(
-    vault: Vault, importing: Importing, charter: Charter, tx: WriteTx, row: Mapping[str, Any], now: Moment
-) -> None:
-    resource = charter.resource(importing.target)
-    if resource is None:
-        raise NotFound(f"no table or verb {importing.target!r} to import into")
-    schema = importing.services.schema(vault, tx)
-    resources = {known.table: known for known in charter.resources}
-    typed = {name: _typed(value, resource.fields.get(name)) for name, value in row.items()}
-    resolved = resolve_references(tx, importing.principal, resources, schema, resource.table, typed, now)
-    insert_rows(tx, importing.principal, resource, schema, [resolved], now)
-
-
-def _typed(value: Any, rule: Field | None) -> Any:
-    return from_text(value, rule) if isinstance(value, str) else value
+def _entry_to_be(new: NewVault, now: Moment) -> VaultEntry:
+    """The entry as the directory will give it."""
+    return VaultEntry(
+        id=new.id,
+        slug=new.slug,
+        scope=new.scope,
+        charter=new.charter,
+        name=new.name,
+        status="active",
+        schema=new.schema,
+        bookmark=None,
+        size_bytes=0,
+        created_at=now.text,
+        suspended_at=None,
+        deleted_at=None,
+        parent_vault_id=None,
+        parent_bookmark=None,
+    )
 
 
 def _require_free(services: Services, slug: str) -> None:
@@ -193,5 +174,6 @@ def _require_free(services: Services, slug: str) -> None:
         raise Conflict(f"the name {slug!r} is {found}; choose another", code="duplicate", field="slug")
 
 
-def _schema_numbers(sets: tuple[MigrationSet, ...]) -> dict[str, int]:
+def schema_numbers(sets: tuple[MigrationSet, ...]) -> dict[str, int]:
+    """The last step of each set, as the directory keeps it."""
     return {migration_set.name: len(migration_set.steps) for migration_set in sets}

@@ -28,12 +28,14 @@ _USE_RESOLUTION_S = 3600
 class TokenReach:
     """What a new token may reach.
 
-    vault_id, role: both, or neither for an operator token. tables, verbs: names; None = every one, empty = none.
+    vault_id, role: both, or neither for an operator token. scope: the organisation or branch it acts in, of a vault
+    that has several. tables, verbs: names; None = every one, empty = none.
     expires_at: a timestamp with an offset; None = until revoked.
     """
 
     vault_id: str | None = None
     role: str | None = None
+    scope: str = ""
     tables: Collection[str] | None = None
     verbs: Collection[str] | None = None
     read_only: bool = False
@@ -50,6 +52,7 @@ class ApiToken:
     kind: str
     vault_id: str | None
     role: str | None
+    scope: str
     tables: frozenset[str] | None
     verbs: frozenset[str] | None
     read_only: bool
@@ -58,9 +61,9 @@ class ApiToken:
     revoked_at: str | None
     last_used_at: str | None
 
-    def reaches(self, vault_id: str) -> bool:
-        """Whether the token may enter this vault."""
-        return self.kind == "operator" or self.vault_id == vault_id
+    def reaches(self, vault_id: str, scope: str) -> bool:
+        """Whether the token may enter this vault, and act in this part of it."""
+        return self.kind == "operator" or (self.vault_id, self.scope) == (vault_id, scope)
 
     def may_read(self, table: str) -> bool:
         """Whether the table is among those listed."""
@@ -97,6 +100,7 @@ def create_api_token(tx: WriteTx, name: str, reach: TokenReach, now: Moment) -> 
         kind="operator" if reach.vault_id is None else "vault",
         vault_id=reach.vault_id,
         role=reach.role,
+        scope=reach.scope,
         tables=_names_json(reach.tables, "tables"),
         verbs=_names_json(reach.verbs, "verbs"),
         read_only=int(reach.read_only),
@@ -163,6 +167,7 @@ def _record(row: Row) -> ApiToken:
         kind=row["kind"],
         vault_id=row["vault_id"],
         role=row["role"],
+        scope=row["scope"],
         tables=_names(row["tables"]),
         verbs=_names(row["verbs"]),
         read_only=bool(row["read_only"]),

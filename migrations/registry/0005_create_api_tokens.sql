@@ -8,6 +8,8 @@ CREATE TABLE api_tokens (
     prefix TEXT NOT NULL CHECK (prefix GLOB 'vlt_*' AND length(prefix) = 12),
     kind TEXT NOT NULL CHECK (kind IN ('operator', 'vault')),
     vault_id TEXT REFERENCES vaults (id) ON DELETE CASCADE,
+    -- the organisation or branch it acts in; '' = the whole vault, where a vault has no parts
+    scope TEXT NOT NULL DEFAULT '' CHECK (length(scope) <= 200),
     -- the charter's role this token acts as inside its vault
     role TEXT CHECK (length(role) BETWEEN 1 AND 100),
     -- JSON lists of names; NULL = every one, [] = none
@@ -29,7 +31,7 @@ CREATE INDEX idx_api_tokens_vault ON api_tokens (vault_id, created_at);
 -- A token handed out is never widened afterwards: its holder may not be the one it was made for.
 CREATE TRIGGER api_tokens_are_never_widened BEFORE UPDATE ON api_tokens
 WHEN NEW.token_hash IS NOT OLD.token_hash OR NEW.kind IS NOT OLD.kind OR NEW.vault_id IS NOT OLD.vault_id
-    OR NEW.role IS NOT OLD.role OR NEW.tables IS NOT OLD.tables OR NEW.verbs IS NOT OLD.verbs
+    OR NEW.scope IS NOT OLD.scope OR NEW.role IS NOT OLD.role OR NEW.tables IS NOT OLD.tables OR NEW.verbs IS NOT OLD.verbs
     OR NEW.read_only IS NOT OLD.read_only OR NEW.expires_at IS NOT OLD.expires_at
     OR (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS NOT OLD.revoked_at)
 BEGIN

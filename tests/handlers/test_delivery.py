@@ -12,8 +12,8 @@ from db.open_vault import Kind, Site, create_vault
 from db.outbox import OutboxRow, enqueue
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
-from handlers.mail import Mail
 from handlers.delivery import Delivery, deliver_outbox, mail_of
+from handlers.mail import Mail
 
 ACTOR = Actor("test", "job", "", "test")
 START_MS = 1_777_662_000_000

@@ -50,8 +50,9 @@ def test_a_token_is_shown_once_in_its_form_and_found_again(tx):
 def test_a_vault_token_reaches_its_vault_only_and_an_operator_token_all(tx):
     _, narrow = make_token(tx)
     _, wide = create_api_token(tx, "Deploy", OPERATOR, NOW)
-    assert (narrow.kind, narrow.reaches("v-aurora"), narrow.reaches("v-harmonia")) == ("vault", True, False)
-    assert (wide.kind, wide.reaches("v-aurora"), wide.reaches("v-harmonia")) == ("operator", True, True)
+    assert (narrow.kind, narrow.reaches("v-aurora", ""), narrow.reaches("v-harmonia", "")) == ("vault", True, False)
+    assert not narrow.reaches("v-aurora", "another choir of the same vault")
+    assert (wide.kind, wide.reaches("v-aurora", ""), wide.reaches("v-harmonia", "x")) == ("operator", True, True)
 
 
 def test_without_lists_every_table_and_verb_of_the_role_is_open(tx):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.handlers.http.site import Site, error_of, make_choir, refused
+from tests.handlers.http.site import Site, error_of, make_choir, make_sister, refused
 
 KADRI = "kadri@x.example"
 
@@ -124,8 +124,6 @@ def test_a_stranger_with_a_good_code_is_not_registered(site):
 
 
 def test_a_member_of_a_sister_choir_in_the_same_vault_is_not_registered_here(site):
-    from tests.handlers.http.site import make_sister
-
     union = make_choir(site, "union", type="umbrella")
     make_sister(site, union, "meretuul", "mer@x.example")
     assert site.sign_in("meretuul", "mer@x.example").rows("organizations?select=subdomain") == [

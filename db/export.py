@@ -1,0 +1,72 @@
+"""A vault as a plain SQLite file for anybody's tools. Knows database bytes and ciphers; no tenant."""
+
+import os
+import sqlite3
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from db.errors import Conflict
+from db.json_sql import identifier
+from db.personal import PersonalCipher
+from db.sql_functions import register_functions
+from db.vault_file import as_rollback
+
+_TRIGGERS = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
+Personal = Mapping[str, Collection[str]]
+
+
+def plain_database(database: bytes, cipher: PersonalCipher, personal: Personal) -> bytes:
+    """The same content as a file in rollback-journal mode, vacuumed: nothing deleted lingers in free pages.
+
+    personal: columns to open, by table; empty = all stay sealed. One the database lacks is left out, for an older
+    point may. A destroyed key opens to NULL. Raises VaultError `personal_unreadable` for a damaged value.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.deserialize(as_rollback(database))
+        register_functions(connection, cipher)
+        for table, columns in personal.items():
+            _open_columns(connection, table, columns)
+        connection.execute("VACUUM")
+        return as_rollback(connection.serialize())
+    finally:
+        connection.close()
+
+
+def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write the file under another name, sync it and rename it: it appears whole or not at all. Readable by its owner.
+
+    Raises Conflict (file_exists) unless `replace`.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.urandom(6).hex()}.unfinished")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists() and not replace:
+            raise Conflict(f"{path} exists already", code="file_exists")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _open_columns(connection: sqlite3.Connection, table: str, columns: Collection[str]) -> None:
+    """Replace sealed text by what it says, in place. A trigger of the table must neither refuse nor answer to it."""
+    present = {row[1] for row in connection.execute(f"PRAGMA table_info({identifier(table)})")}
+    opened = sorted(present.intersection(columns))
+    if not opened:
+        return
+    triggers = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,)
+    )
+    kept = triggers.fetchall()
+    for name, _ in kept:
+        connection.execute(f"DROP TRIGGER {identifier(name)}")
+    assignments = ", ".join(f"{identifier(name)} = personal_open(?, {identifier(name)})" for name in opened)
+    contexts = [f"{table}.{name}" for name in opened]
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute(f"UPDATE main.{identifier(table)} SET {assignments}", contexts)
+    for _, sql in kept:
+        connection.execute(sql)

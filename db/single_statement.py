@@ -1,0 +1,61 @@
+"""One SQL statement somebody typed: run it, say what it gave, refuse in our own terms. Knows no caller and no door."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.constraints import translate
+from db.errors import Forbidden, Invalid, VaultError
+from db.sql_text import split_statements
+from db.transaction import ReadTx, Statement, WriteTx
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a statement gave. rows: each as column name to value. changed: rows it changed, those of triggers aside."""
+
+    rows: Sequence[Mapping[str, Any]]
+    changed: int = 0
+
+
+def run_reading(tx: ReadTx, sql: str) -> Ran:
+    """The rows of one statement. Raises Invalid (sql_invalid), Forbidden (sql_forbidden) for one that would write."""
+    return Ran(_rows(tx, sql))
+
+
+def run_writing(tx: WriteTx, sql: str) -> Ran:
+    """The rows of one statement, those of RETURNING included, and how many it changed.
+
+    Raises Invalid (sql_invalid), Forbidden (sql_forbidden) for what the guard refuses, and a failed constraint's error.
+    """
+    before = tx.value("SELECT total_changes()")
+    rows = _rows(tx, sql)
+    # changes() keeps the count of the last change, however long ago; total_changes() tells whether it was this one.
+    changed = tx.value("SELECT changes()") if tx.value("SELECT total_changes()") != before else 0
+    return Ran(rows, changed)
+
+
+def _rows(tx: ReadTx, sql: str) -> list[dict[str, Any]]:
+    statements = split_statements(sql)
+    if len(statements) != 1:
+        raise Invalid(f"got {len(statements)} SQL statements, wanted one", code="sql_invalid")
+    try:
+        return [dict(row) for row in tx.query(Statement(statements[0]))]
+    except sqlite3.Error as exc:
+        raise _refusal(exc) from exc
+
+
+def _refusal(exc: sqlite3.Error) -> VaultError:
+    """The error in our terms, by SQLite's result code; what SQLite says of the statement is its author's to read."""
+    code = getattr(exc, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_READONLY:
+        return Forbidden("the statement writes, and this is for reading only", code="sql_forbidden")
+    if code == sqlite3.SQLITE_AUTH:
+        return Forbidden("this kind of statement is not allowed in a vault", code="sql_forbidden")
+    if isinstance(exc, sqlite3.IntegrityError | sqlite3.OperationalError):
+        try:
+            return translate(exc)
+        except sqlite3.Error:
+            pass
+    return Invalid(f"SQLite says: {exc}", code="sql_invalid")

@@ -1,0 +1,122 @@
+"""Is a vault what its log says, and is the log whole? Reads everything, changes nothing. Knows no tenant by name."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from db.audit import verify_chain
+from db.errors import VaultError
+from db.history import current_database, database_at
+from db.keyring import KeyRing
+from db.log import SNAPSHOT_LEVEL, CommitLog, LogObject
+from db.open_vault import read_audit_key
+from db.pages import changed_pages
+from db.personal import load_cipher
+from db.sql_functions import register_functions
+from db.stores.base import ObjectMissing
+from db.transaction import ReadTx
+from db.vault import Vault
+from db.vault_file import as_rollback
+
+_CHECKERS = 8
+_NAMED = 5
+_SOUND = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong. check: object, chain, copy, integrity, reference or audit."""
+
+    check: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The state of a database rebuilt from its log. audit_rows: length of the audit chain as far as it holds."""
+
+    findings: list[Finding]
+    bookmark: str
+    audit_rows: int
+
+
+def verify_objects(log: CommitLog, progress: Callable[[int, int], None]) -> tuple[int, list[Finding]]:
+    """How many objects the log has, and what is wrong with single ones and with their sequence.
+
+    progress: told how many were read, and of how many.
+    """
+    objects = log.list_all()
+
+    def check(found: LogObject) -> Finding | None:
+        try:
+            header = next(iter(log.fetch([found]))).header
+        except ObjectMissing:
+            return None  # Pruned since it was listed; if somebody else removed it, the sequence below shows it.
+        except VaultError as exc:
+            return Finding("object", exc.message)
+        if (header.min_txid, header.max_txid) != (found.min_txid, found.max_txid):
+            return Finding("object", f"{found.key}: holds {header.min_txid:016x}-{header.max_txid:016x}")
+        return None
+
+    findings: list[Finding] = []
+    with ThreadPoolExecutor(_CHECKERS, thread_name_prefix="verify") as checkers:
+        for done, finding in enumerate(checkers.map(check, objects), 1):
+            progress(done, len(objects))
+            if finding is not None:
+                findings.append(finding)
+    return len(objects), findings + gaps(log.list_all())
+
+
+def gaps(objects: Sequence[LogObject]) -> list[Finding]:
+    """The commits that no file holds though later ones are there; those a snapshot replaced at the start are none."""
+    steps = sorted((found.min_txid, found.max_txid) for found in objects if found.level != SNAPSHOT_LEVEL)
+    if not steps:
+        return [Finding("chain", "the log holds no commit")]
+    snapshots = [found.max_txid for found in objects if found.level == SNAPSHOT_LEVEL]
+    pruned = bool(snapshots) and steps[0][0] <= min(snapshots) + 1
+    reached = steps[0][0] - 1 if pruned else min(snapshots, default=0)
+    findings: list[Finding] = []
+    for low, high in steps:
+        if low > reached + 1:
+            findings.append(Finding("chain", f"commits {reached + 1:016x} to {low - 1:016x} are missing"))
+        reached = max(reached, high)
+    return findings
+
+
+def verify_content(vault: Vault, keyring: KeyRing) -> Content:
+    """What is wrong with the newest state as the log gives it: against the local copy, and by SQLite's own checks.
+
+    Raises CorruptLog, NotFound when the log cannot be followed to the newest commit.
+    """
+    local, point = current_database(vault)
+    rebuilt = database_at(vault.log, point.txid)
+    findings: list[Finding] = []
+    differing = sorted(changed_pages(local, rebuilt)[0])
+    if differing:
+        named = ", ".join(str(number) for number in differing[:_NAMED])
+        findings.append(Finding("copy", f"{len(differing)} pages of the local copy differ from the log: {named}"))
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.deserialize(as_rollback(rebuilt))
+        register_functions(connection, load_cipher(ReadTx(connection), keyring))
+        findings += _by_sqlite(connection)
+        audit_rows, broken = _audit(connection, keyring)
+    finally:
+        connection.close()
+    if broken is not None:
+        findings.append(Finding("audit", broken))
+    return Content(findings, point.bookmark, audit_rows)
+
+
+def _by_sqlite(connection: sqlite3.Connection) -> list[Finding]:
+    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    findings = [Finding("integrity", line) for line in lines if line != _SOUND]
+    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+        findings.append(Finding("reference", f"{table} row {rowid} refers to a row of {parent} that is not there"))
+    return findings
+
+
+def _audit(connection: sqlite3.Connection, keyring: KeyRing) -> tuple[int, str | None]:
+    key = read_audit_key(connection, keyring)
+    return (0, "there is no audit log") if key is None else verify_chain(ReadTx(connection), key)

@@ -1,0 +1,71 @@
+"""The tree of commands and its entry point. Knows every command; not what any of them does."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from handlers.cli.export import export
+from handlers.cli.history import bookmark, fork, restore
+from handlers.cli.importing import import_file
+from handlers.cli.keys import keys
+from handlers.cli.migrate import migrate
+from handlers.cli.outbox import outbox
+from handlers.cli.reference import docs_cli
+from handlers.cli.refusal import Door
+from handlers.cli.schema import schema
+from handlers.cli.serve import serve
+from handlers.cli.settings import settings
+from handlers.cli.sql import sql
+from handlers.cli.tenants import tenants
+from handlers.cli.tokens import tokens
+from handlers.cli.verify import verify
+
+COMMANDS: tuple[click.Command, ...] = (
+    serve,
+    tenants,
+    tokens,
+    keys,
+    import_file,
+    sql,
+    export,
+    bookmark,
+    restore,
+    fork,
+    migrate,
+    verify,
+    outbox,
+    settings,
+    schema,
+    docs_cli,
+)
+
+
+def _version() -> str:
+    try:
+        return version("vaultry")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version(), prog_name="vaultry")
+def cli() -> None:
+    """Run and look after Vaultry: a SQLite vault per tenant, durable as a log of commits.
+
+    Settings are VAULTRY_* variables (`vaultry settings` shows them); without any, the store is the folder ./data.
+    Every command works beside a running server. Exit status: 0 done, 1 refused or failed, 2 wrong usage, 130
+    interrupted. Whatever was reported as durable stays, however a command ends.
+
+    \b
+    Example:
+      vaultry serve
+    """
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line of this process and end it with its status."""
+    cli(prog_name="vaultry")

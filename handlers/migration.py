@@ -1,0 +1,70 @@
+"""Migrating vaults one after another: what is due, applying it, noting it in the directory. Knows no step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from db.errors import VaultError
+from db.migrate import MigrationSet, due_steps, read_ledger
+from db.open_vault import Kind, open_vault
+from db.registry.directory import VaultEntry, record_vault_state
+from db.transaction import Actor
+from db.vault import Vault
+from handlers.services import REGISTRY_ID, Services
+from handlers.tenants import schema_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What became of one vault. state: current, due, applied or failed. steps: due or applied. error: why it failed."""
+
+    slug: str
+    vault_id: str
+    state: str
+    steps: tuple[str, ...] = ()
+    error: VaultError | None = None
+
+
+def migrate_registry(services: Services, *, check: bool) -> Migrated:
+    """Apply, or only look at, what the registry lacks. Opening it applies: look before anything else does."""
+    return _attempt(services, REGISTRY_ID, REGISTRY_ID, services.registry_kind, None, check=check)
+
+
+def migrate_tenant(services: Services, entry: VaultEntry, actor: Actor, *, check: bool) -> Migrated:
+    """Apply, or only look at, what one vault lacks. Its failure is in the answer, so that it never stops the rest."""
+    kind = services.kind(services.charter(entry))
+    done = _attempt(services, entry.slug or entry.id, entry.id, kind, entry, check=check)
+    if done.state == "applied":
+        note = partial(record_vault_state, vault_id=entry.id, schema=schema_numbers(kind.sets))
+        services.registry_write(note, actor, services.clock())
+    return done
+
+
+def _attempt(
+    services: Services, slug: str, vault_id: str, kind: Kind, entry: VaultEntry | None, *, check: bool
+) -> Migrated:
+    try:
+        # A kind without sets opens the vault as it is.
+        vault = open_vault(services.site, vault_id, Kind((), kind.redacted))
+        try:
+            due = tuple(str(step) for step in _due(vault, kind.sets))
+        finally:
+            vault.close()
+        if check or not due:
+            return Migrated(slug, vault_id, "due" if due else "current", due)
+        refusal = services.registry.refusal if entry is None else _open_refusal(services, entry)
+    except VaultError as exc:
+        return Migrated(slug, vault_id, "failed", error=exc)
+    if refusal is not None:
+        return Migrated(slug, vault_id, "failed", due, refusal)
+    return Migrated(slug, vault_id, "applied", due)
+
+
+def _open_refusal(services: Services, entry: VaultEntry) -> VaultError | None:
+    """Open the vault, which migrates it; why it takes no writes, or None."""
+    with services.vault(entry) as vault:
+        return vault.refusal
+
+
+def _due(vault: Vault, sets: Sequence[MigrationSet]) -> Sequence[object]:
+    return vault.read_raw(lambda connection, _: due_steps(read_ledger(connection), sets)).value

@@ -1,0 +1,26 @@
+"""`schema.sql`, made from the migrations of every kind of vault in the box. Knows which there are; not their tables."""
+
+from pathlib import Path
+
+from db.migrate import load_set
+from db.schema_file import Section, schema_text
+from domain.charters import CHARTERS
+
+SCHEMA_FILE = Path(__file__).parents[1] / "schema.sql"
+_INTRODUCTION = """Every table of Vaultry as the migrations leave it: of the registry, the kernel, each charter.
+Written by `vaultry schema` and compared by a test; never run: to change a table, add a migration. Registry and
+charters are databases of their own, each on top of the kernel's tables."""
+
+
+def schema_page() -> str:
+    """schema.sql, whole."""
+    kernel = load_set("kernel")
+    sections = [
+        Section("Registry", (kernel, load_set("registry")), (kernel,)),
+        Section("Kernel", (kernel,)),
+        *(
+            Section(f"Charter {charter.name}", tuple(load_set(name) for name in charter.sets), (kernel,))
+            for charter in CHARTERS.values()
+        ),
+    ]
+    return schema_text(_INTRODUCTION, sections)

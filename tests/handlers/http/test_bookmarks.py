@@ -1,0 +1,64 @@
+"""x-d1-bookmark over HTTP: every answer carries one, a reader asks for what it wrote, and no foreign one passes."""
+
+import pytest
+
+from tests.handlers.http.site import REST, Caller, Site, error_of, make_choir, make_site, refused
+
+
+def scene(site: Site, slug: str = "aurora") -> Caller:
+    return site.sign_in(slug, make_choir(site, slug).owner)
+
+
+def test_every_read_and_write_carries_a_bookmark_and_writes_move_it_on(site):
+    owner = scene(site)
+    marks = [
+        owner.get("works").header("x-d1-bookmark"),
+        owner.add("works", {"title": "A"}).header("x-d1-bookmark"),
+        owner.call("work.create", title="B").header("x-d1-bookmark"),
+        owner.send("PATCH", f"{REST}/works?title=eq.A", {"title": "C"}).header("x-d1-bookmark"),
+    ]
+    assert marks == sorted(set(marks))
+    assert owner.get("works").header("x-d1-bookmark") == owner.call("work.list").header("x-d1-bookmark") == marks[-1]
+
+
+def test_a_process_that_lags_reads_its_own_copy_or_catches_up_as_asked(site, tmp_path, clock):
+    owner = scene(site)
+    other = make_site(tmp_path, clock, cache=str(tmp_path / "other-cache"))
+    try:
+        there = Caller(other.client, "aurora", owner.token)
+        assert there.rows("works") == []
+        mark = owner.add("works", {"title": "Locus iste"}).header("x-d1-bookmark")
+        assert there.get("works", x_d1_bookmark="first-unconstrained").json() == []
+        assert len(there.get("works", x_d1_bookmark=mark).json()) == 1
+        assert len(there.get("works", x_d1_bookmark="first-unconstrained").json()) == 1
+        owner.add("works", {"title": "Os justi"})
+        assert len(there.get("works", x_d1_bookmark=mark).json()) == 1
+        assert len(there.get("rpc/work.list", x_d1_bookmark="first-primary").json()) == 2
+    finally:
+        other.services.close()
+
+
+@pytest.mark.parametrize("wish", ["garbage", "1", "first-second", "0" * 59, "'; DROP TABLE works"])
+def test_a_bookmark_that_is_none_is_refused(site, wish):
+    owner = scene(site)
+    for read in ("works", "rpc/work.list"):
+        assert refused(owner.get(read, x_d1_bookmark=wish)) == (400, "bookmark_invalid")
+
+
+def test_a_bookmark_ahead_of_the_vault_is_refused(site):
+    owner = scene(site)
+    mark = owner.get("works").header("x-d1-bookmark")
+    ahead = f"00000000-00ffffff-{mark[18:]}"
+    assert refused(owner.get("works", x_d1_bookmark=ahead)) == (400, "bookmark_ahead")
+
+
+def test_a_bookmark_of_another_vault_is_refused(site):
+    ours, theirs = scene(site), scene(site, "harmonia")
+    at_one_commit = theirs.get("works").header("x-d1-bookmark")
+    assert refused(ours.get("works", x_d1_bookmark=at_one_commit)) == (400, "bookmark_unknown")
+    for door in (theirs, ours, ours):
+        # Behind, level with and ahead of this vault: nobody else's bookmark is good here.
+        door.add("works", {"title": "Locus iste"})
+        answer = ours.get("works", x_d1_bookmark=theirs.get("works").header("x-d1-bookmark"))
+        assert refused(answer) == (400, "bookmark_unknown")
+        assert "harmonia" not in error_of(answer)["message"]
