@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from db.guard import engine_only
 from db.json_sql import json_object_sql
 from db.transaction import Actor, ReadTx
 
@@ -25,12 +26,14 @@ CREATE TEMP TABLE audit_pending (
 )
 """
 _TAKE = "SELECT operation, table_name, row_key, old_values, new_values FROM temp.audit_pending ORDER BY n"
+# Marked, as every statement here that a work must not repeat: the guard is not asked about a cached one.
+_FORGET = engine_only("DELETE FROM temp.audit_pending")
 _LAST = "SELECT seq, mac FROM main.vaultry_audit ORDER BY seq DESC LIMIT 1"
-_APPEND = """
+_APPEND = engine_only("""
 INSERT INTO main.vaultry_audit
   (seq, at, actor, actor_kind, request_id, verb, operation, table_name, row_key, old_values, new_values, mac)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+""")
 _CHAIN = """
 SELECT seq, at, actor, actor_kind, request_id, verb, operation, table_name, row_key, old_values, new_values, mac
   FROM main.vaultry_audit ORDER BY seq
@@ -42,7 +45,9 @@ SELECT x.name, x.type, l.strict, x.pk
   FROM pragma_table_list AS l, pragma_table_xinfo(l.name) AS x
  WHERE l.schema = 'main' AND l.name = ?
 """
+_IS_VIEW = "SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = ?"
 _SCALARS = frozenset({"TEXT", "INTEGER", "INT", "REAL"})
+_OPERATIONS = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class AuditTrail:
         self._redacted = redacted
         self._watched: set[str] = set()
         self._fresh: list[str] = []
+        self._altered: set[str] = set()
         self._missing: str | None = None
         connection.execute(_PENDING)
         connection.create_function("audit_digest", 1, _digest, deterministic=True)
@@ -90,11 +96,22 @@ class AuditTrail:
         table, self._missing = self._missing, None
         if table is None:
             return False
-        for operation, text in _triggers(self._connection, table):
-            self._connection.execute(f"CREATE TEMP TRIGGER {_quote(f'audit_{operation}_{table}')} {text}")
+        for stale in {table, *self._altered}:
+            for operation in _OPERATIONS:
+                self._connection.execute(engine_only(f"DROP TRIGGER IF EXISTS temp.{_trigger_name(operation, stale)}"))
+        self._altered.clear()
+        # What is written through a view are changes of its tables, noted there.
+        if self._connection.execute(_IS_VIEW, (table,)).fetchone() is None:
+            for operation, text in _triggers(self._connection, table):
+                self._connection.execute(f"CREATE TEMP TRIGGER {_trigger_name(operation, table)} {text}")
         self._watched.add(table)
         self._fresh.append(table)
         return True
+
+    def on_alter(self, table: str) -> None:
+        """The table gets other columns or another name: its triggers are made anew before the next change."""
+        self._watched.discard(table)
+        self._altered.add(table)
 
     def forget_undone(self, upto: int = 0) -> None:
         """A roll-back removed the triggers made since `fresh` was `upto`: note that they are gone."""
@@ -125,7 +142,7 @@ class AuditTrail:
     def _take(self) -> list[sqlite3.Row]:
         rows = self._connection.execute(_TAKE).fetchall()
         if rows:
-            self._connection.execute("DELETE FROM temp.audit_pending")
+            self._connection.execute(_FORGET)
         return rows
 
     def _append(self, notes: list[_Note], actor: Actor, at: str) -> None:
@@ -176,7 +193,7 @@ def _triggers(connection: sqlite3.Connection, table: str) -> Iterator[tuple[str,
     columns = [_Column(*row) for row in connection.execute(_COLUMNS, (table,))]
     key = [column for column in sorted(columns, key=lambda column: column.pk) if column.pk]
     key = key or [_Column("rowid", "INTEGER", 0, 1)]
-    for operation, sides in (("insert", ("NEW",)), ("update", ("OLD", "NEW")), ("delete", ("OLD",))):
+    for operation, sides in _OPERATIONS.items():
         row_key = f"json_array({', '.join(_value(sides[0], column) for column in key)})"
         old = _values("OLD", columns) if "OLD" in sides else "NULL"
         new = _values("NEW", columns) if "NEW" in sides else "NULL"
@@ -225,6 +242,10 @@ def _reduced(note: _Note) -> _Note | None:
 
 def _parsed(text: str | None) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
+
+
+def _trigger_name(operation: str, table: str) -> str:
+    return _quote(f"audit_{operation}_{table}")
 
 
 def _quote(name: str) -> str:

@@ -11,8 +11,15 @@ from typing import Any
 
 from db.audit import AuditTrail
 from db.clock import Moment
+from db.errors import VaultError
 from db.guard import BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_WORK, SAVEPOINT, Guard
 from db.transaction import Actor, WriteTx
+
+
+class TransactionLost(VaultError):
+    """A statement of a work ended the whole transaction, as OR ROLLBACK does: what the group did must be undone."""
+
+    code = "transaction_lost"
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +33,8 @@ class Pending:
     error: BaseException | None = None
     done: bool = False
     bookmark: str = ""
+    # Its caller was told to lead; an interrupt may hit it before it does.
+    leads: bool = False
     # Held while its caller waits for it to be done, or to be the next leader.
     wake: "threading.Lock | None" = None
 
@@ -49,13 +58,14 @@ def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None
     """Run the works and COMMIT; False when SQLite refused to commit a group that may pass one by one.
 
     A failing work is rolled back alone and keeps its error. Raises what is nobody's error (an interrupt) after
-    rolling everything back.
+    rolling everything back, TransactionLost when only the caller can do that.
     """
     guard.open = True
     writer.execute(BEGIN)
     try:
         for pending in works:
             _run_one(writer, guard, trail, pending)
+            _require_transaction(writer)
         writer.execute(COMMIT)
     except BaseException as exc:
         if writer.in_transaction:
@@ -84,6 +94,7 @@ def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None,
             pending.value = pending.work(tx)
         finally:
             guard.open = True
+        _require_transaction(writer)
         if trail is not None:
             actor = replace(pending.actor, id=tx.acting_as) if tx.acting_as else pending.actor
             trail.flush(actor, pending.now.text)
@@ -96,6 +107,12 @@ def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None,
             writer.execute(RELEASE)
             if trail is not None:
                 trail.forget_undone(fresh)
+
+
+def _require_transaction(writer: sqlite3.Connection) -> None:
+    """Raise TransactionLost outside one: the works before are undone as well, and what ran since committed at once."""
+    if not writer.in_transaction:
+        raise TransactionLost("a statement ended the transaction; write OR ABORT instead of OR ROLLBACK")
 
 
 def _watching(guard: Guard, trail: AuditTrail) -> Callable[[], bool]:

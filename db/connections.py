@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from db.cache import CacheFolder
+from db.errors import Unavailable
 from db.guard import BEGIN_READ, COMMIT, Guard
 from db.head import NOWHERE, Head
 
@@ -116,7 +117,9 @@ class Connections:
             reader.lock.release()
 
     def _free_reader(self) -> Reader:
-        """An idle reader, or else the next in turn."""
+        """An idle reader, or else the next in turn. Raises Unavailable when the copy is closed or was lost."""
+        if not self.readers:
+            raise Unavailable("the local copy of the vault is closed; open the vault again", retry_after_s=1)
         idle = next((reader for reader in self.readers if not reader.lock.locked()), None)
         self._next = (self._next + 1) % len(self.readers)
         return self.readers[self._next] if idle is None else idle

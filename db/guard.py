@@ -9,14 +9,21 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-_MARK: Final = f"/* {secrets.token_hex(8)} */"
-BEGIN: Final = f"BEGIN IMMEDIATE {_MARK}"
-BEGIN_READ: Final = f"BEGIN {_MARK}"
-COMMIT: Final = f"COMMIT {_MARK}"
-ROLLBACK: Final = f"ROLLBACK {_MARK}"
-SAVEPOINT: Final = f"SAVEPOINT work {_MARK}"
-RELEASE: Final = f"RELEASE work {_MARK}"
-ROLLBACK_WORK: Final = f"ROLLBACK TO work {_MARK}"
+_MARK: Final = f" /* {secrets.token_hex(8)} */"
+
+
+def engine_only(sql: str) -> str:
+    """The statement, marked: its cached form serves nobody who writes the same text."""
+    return sql + _MARK
+
+
+BEGIN: Final = engine_only("BEGIN IMMEDIATE")
+BEGIN_READ: Final = engine_only("BEGIN")
+COMMIT: Final = engine_only("COMMIT")
+ROLLBACK: Final = engine_only("ROLLBACK")
+SAVEPOINT: Final = engine_only("SAVEPOINT work")
+RELEASE: Final = engine_only("RELEASE work")
+ROLLBACK_WORK: Final = engine_only("ROLLBACK TO work")
 
 _REFUSED: Final = frozenset(
     {
@@ -35,6 +42,16 @@ _REFUSED: Final = frozenset(
     }
 )
 _CHANGES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+# Changes of the schema that could take a table's protection away, and whether SQLite names the table first or second.
+_OF_TABLE: Final = {
+    sqlite3.SQLITE_DROP_TABLE: 0,
+    sqlite3.SQLITE_ALTER_TABLE: 1,
+    sqlite3.SQLITE_CREATE_TRIGGER: 1,
+    sqlite3.SQLITE_DROP_TRIGGER: 1,
+}
+_KERNEL_PREFIX: Final = "vaultry_"
+# Only the engine adds to the audit log and to the ledger of migrations.
+_ENGINE_WRITES: Final = frozenset({"vaultry_audit", "vaultry_migrations"})
 # Questions only: none of these keeps state on the connection.
 _PRAGMAS: Final = frozenset(
     {
@@ -57,11 +74,18 @@ class Guard:
     """The authoriser of one connection. `open` is true while the engine itself speaks.
 
     on_change: asked before a statement that changes a table is compiled; False refuses it for now.
+    on_alter: told before a statement that gives a table another shape or name is compiled.
     """
 
-    def __init__(self, connection: sqlite3.Connection, on_change: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        on_change: Callable[[str], bool] | None = None,
+        on_alter: Callable[[str], None] | None = None,
+    ) -> None:
         self.open = True
         self._on_change = on_change
+        self._on_alter = on_alter
         connection.set_authorizer(self._authorise)
 
     def _authorise(
@@ -72,12 +96,21 @@ class Guard:
         if action == sqlite3.SQLITE_PRAGMA:
             asked = first in _PRAGMAS or (first in _READABLE and second is None)
             return sqlite3.SQLITE_OK if asked else sqlite3.SQLITE_DENY
-        if action in _REFUSED:
+        if action in _REFUSED or (action in _CHANGES and first in _ENGINE_WRITES):
             return sqlite3.SQLITE_DENY
+        if action in _OF_TABLE:
+            return self._authorise_schema(action, (first, second)[_OF_TABLE[action]] or "")
         if action in _CHANGES and self._on_change is not None and first is not None:
             if database == "temp":
                 return sqlite3.SQLITE_OK if trigger is not None else sqlite3.SQLITE_DENY
             return sqlite3.SQLITE_OK if self._on_change(first) else sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
             return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    def _authorise_schema(self, action: int, table: str) -> int:
+        if table.startswith(_KERNEL_PREFIX):
+            return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_ALTER_TABLE and self._on_alter is not None:
+            self._on_alter(table)
         return sqlite3.SQLITE_OK

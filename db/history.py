@@ -2,6 +2,8 @@
 
 import sqlite3
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def database_at(log: CommitLog, txid: TXID) -> bytes:
     """The bytes of the database file at a commit. Raises NotFound when the log does not stop there."""
     with tempfile.TemporaryDirectory(prefix="vaultry-point-") as folder:
         path = Path(folder) / "point.sqlite"
-        for file in log.fetch(log.chain(upto=txid)):
+        for file in log.restore_files(upto=txid):
             write_pages(path, file.pages, file.header.page_bytes, file.header.database_pages)
         return path.read_bytes()
 
@@ -69,14 +71,11 @@ def restore(vault: Vault, site: Site, at: str, actor: Actor) -> Point:
     The audit log goes on and says so, erased keys stay erased, the outbox stays. Undo: restore the bookmark before.
     """
     point = find_point(vault.log, at)
-    past = as_rollback(database_at(vault.log, point.txid))
+    past = database_at(vault.log, point.txid)
     now = site.clock()
 
     def build(writer: sqlite3.Connection) -> bytes:
-        restored = sqlite3.connect(":memory:", isolation_level=None)
-        try:
-            restored.deserialize(past)
-            restored.execute("BEGIN")
+        with _changing(past) as restored:
             for table in _CARRIED:
                 _carry(writer, restored, table)
             key = read_audit_key(restored, site.keyring)
@@ -85,26 +84,55 @@ def restore(vault: Vault, site: Site, at: str, actor: Actor) -> Point:
                 AuditTrail(restored, key, frozenset()).note(actor, now.text, "vault.restore", note)
             restored.execute("COMMIT")
             return as_wal(restored.serialize())
-        finally:
-            restored.close()
 
     vault.replace(build)
     return point
 
 
 def fork(vault: Vault, site: Site, kind: Kind, new_id: str, at: str | None = None) -> tuple[Vault, Point]:
-    """A new vault that begins as this one was at a bookmark or time (None: now); the new vault, open, and the point."""
+    """A new vault that begins as this one was at a bookmark or time (None: now); the new vault, open, and the point.
+
+    Keys erased since stay erased in it, and what its parent has yet to deliver is left to the parent.
+    """
     if at is None:
         database, point = current_database(vault)
     else:
         point = find_point(vault.log, at)
         database = database_at(vault.log, point.txid)
-    return create_vault(site, new_id, kind, as_wal(database)), point
+
+    def build(present: sqlite3.Connection) -> bytes:
+        with _changing(database) as forked:
+            _carry(present, forked, "vaultry_personal_keys")
+            if _has(forked, "vaultry_outbox"):
+                forked.execute("DELETE FROM vaultry_outbox WHERE delivered_at IS NULL")
+            forked.execute("COMMIT")
+            return as_wal(forked.serialize())
+
+    content = vault.read_raw(lambda connection, _: build(connection)).value
+    return create_vault(site, new_id, kind, content), point
+
+
+@contextmanager
+def _changing(database: bytes) -> Generator[sqlite3.Connection]:
+    """The database in memory, inside a transaction."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.deserialize(as_rollback(database))
+        # An erased key that is taken out again must not linger in free space.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("BEGIN")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is not None
 
 
 def _carry(writer: sqlite3.Connection, restored: sqlite3.Connection, table: str) -> None:
     """Replace a table's rows by the present ones; a point before the table existed goes without."""
-    if restored.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is None:
+    if not _has(restored, table):
         return
     triggers = restored.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,))
     kept = triggers.fetchall()

@@ -28,13 +28,17 @@ class EditedByHand(VaultError):
 
 
 class LocalCopy:
-    """One process's copy of one vault, open until `close`. epoch: rises whenever the connections are made anew."""
+    """One process's copy of one vault, open until `close`.
+
+    epoch: rises whenever the connections are made anew. closed: `close` was called.
+    """
 
     def __init__(self, cache: CacheFolder, vault_id: str, readers: int, prepare: Prepare) -> None:
         self.vault_id = vault_id
         self.cache = cache
         self.connections = Connections(cache, readers, prepare)
         self.epoch = 0
+        self.closed = False
         self.head = NOWHERE
         self._marker = Marker(TXID(0), 0, 0, 0)
         self._wal_header: wal.WalHeader | None = None
@@ -46,6 +50,11 @@ class LocalCopy:
         """Size of the main file when the write-ahead file was last folded in."""
         return self._marker.file_bytes
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are connections: not before `resume` or `rebuild`, nor after a change of the files failed."""
+        return self.connections.writer is not None
+
     def resume(self) -> bool:
         """Go on with the files of the last process, if the marker proves them; False asks for a rebuild."""
         marker = self.cache.read_marker()
@@ -56,6 +65,8 @@ class LocalCopy:
             return False
         if self.cache.wal_length() > marker.wal_bytes:
             self._keep_edit(marker)
+        # Killed from here on, the process leaves files that are nobody's edit.
+        self.cache.write_marker(replace(marker, busy=True))
         self.cache.truncate_wal(marker.wal_bytes)
         if marker.wal_bytes and not self._fold(marker):
             return False
@@ -74,19 +85,25 @@ class LocalCopy:
 
     def absorb(self, files: Iterable[LtxFile], now_ms: int) -> None:
         """Apply other writers' commits. An unacknowledged change of our own must have been undone."""
-        self._mark(busy=True)
+        self._mark_moving()
         self.connections.close_settled()
         self._apply(files, now_ms)
         self._settle_and_open()
+
+    def edited(self) -> bool:
+        """Whether somebody else wrote to the files since the head; the files are kept aside then."""
+        if not self.is_open or self.connections.wal_length() == self._wal_end:
+            return False
+        self._keep_edit(self._marker)
+        return True
 
     def begin(self) -> sqlite3.Connection:
         """The writer, with the marker saying that the engine is at work. Raises EditedByHand."""
         writer = self.connections.writer
         if writer is None:
             raise AssertionError("the copy is not open")
-        if self.connections.wal_length() != self._wal_end:
-            self._keep_edit(self._marker)
-            raise EditedByHand(f"the local file of vault {self.vault_id} was written to by somebody else")
+        if self.edited():
+            raise self._edited_by_hand()
         self._mark(busy=True)
         return writer
 
@@ -99,7 +116,12 @@ class LocalCopy:
             self._wal_header = wal.read_header(self.connections.wal_bytes(0, wal.HEADER_BYTES))
             self._wal_end, self._wal_checksum = wal.HEADER_BYTES, self._wal_header.checksum
         frames = self.connections.wal_bytes(self._wal_end, end)
-        return wal.read_commits(frames, self._wal_header, self._wal_checksum, start=self._wal_end)
+        change = wal.read_commits(frames, self._wal_header, self._wal_checksum, start=self._wal_end)
+        # Ours is one commit; what came just before or after it between two looks at the length is somebody else's.
+        if change is None or change.commits != 1 or change.end != end:
+            self._keep_edit(replace(self._marker, busy=False))
+            raise self._edited_by_hand()
+        return change
 
     def accept(self, change: wal.Commit, head: Head) -> None:
         """The change is durable: it is the head now, and readers see it."""
@@ -137,7 +159,7 @@ class LocalCopy:
 
     def fold(self) -> None:
         """Fold the write-ahead file into the main file and go on. Nobody may be reading."""
-        self._mark(busy=True)
+        self._mark_moving()
         self.connections.close_settled()
         self._settle_and_open()
 
@@ -146,9 +168,15 @@ class LocalCopy:
         return self._wal_end
 
     def close(self) -> None:
-        """Close everything; the files stay behind as a copy that `resume` accepts."""
-        if self.connections.writer is not None:
-            self._mark(busy=True)
+        """Close everything; the files stay behind as a copy that `resume` accepts, unless somebody else wrote to it."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.edited():
+            self.cache.write_marker(replace(self._marker, busy=True, txid=TXID(0)))
+            self.connections.close_abandoned()
+        elif self.is_open:
+            self._mark_moving()
             self.connections.close_settled()
             self._settle()
         self.cache.close()
@@ -191,6 +219,17 @@ class LocalCopy:
             busy=busy,
         )
         self.cache.write_marker(self._marker)
+
+    def _mark_moving(self) -> None:
+        """Say on disk that the main file is changing: a process killed meanwhile leaves no copy to go on with.
+
+        The file's own time would not always tell, for it moves in steps of some milliseconds.
+        """
+        self._mark(busy=True)
+        self.cache.write_marker(replace(self._marker, file_bytes=0, file_mtime_ns=0))
+
+    def _edited_by_hand(self) -> EditedByHand:
+        return EditedByHand(f"the local file of vault {self.vault_id} was written to by somebody else")
 
     def _fold(self, marker: Marker) -> bool:
         """Check the agreed part of a write-ahead file left by a killed process and fold it in."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from db.errors import CorruptLog, NotFound
+from db.errors import CorruptLog, NotFound, StoreUnavailable
 from db.ltx import TXID, LtxFile, LtxHeader, decode, object_name, parse_name, read_header
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore, OutcomeUnknown
 
@@ -59,21 +59,38 @@ class CommitLog:
         """Make the commit. None when it is ours now, else the body of the one who was first.
 
         An outcome that stays unknown is never guessed: the same put is sent again, and whoever is found under the
-        name is compared with what was sent. Raises OutcomeUnknown when the store gives no definite answer in time.
+        name is compared with what was sent. Raises OutcomeUnknown when the store gives no definite answer in time,
+        StoreUnavailable when it refused every attempt, so that none can have had an effect.
         """
         key = self.key(COMMIT_LEVEL, txid, txid)
-        for attempt in range(PUT_ATTEMPTS):
+        unknown: OutcomeUnknown | None = None
+        for _ in range(PUT_ATTEMPTS):
             try:
                 self._store.put(key, body, timestamp_ms=timestamp_ms, op="commit:put")
             except ObjectExists:
-                found = self._store.get(key, op="commit:compare")
+                found = self._winner(key)
                 return None if found == body else found
-            except OutcomeUnknown:
-                if attempt == PUT_ATTEMPTS - 1:
+            except OutcomeUnknown as exc:
+                unknown = exc
+            except StoreUnavailable:
+                # Refused now; but an attempt before this one may have come through.
+                if unknown is None:
                     raise
             else:
                 return None
-        raise AssertionError("unreachable")
+        raise unknown or AssertionError("no attempt was made")
+
+    def _winner(self, key: str) -> bytes:
+        """The body of the commit that is there. It may be our own, so failing to read it leaves the outcome open."""
+        try:
+            return self._store.get(key, op="commit:compare")
+        except (ObjectMissing, StoreUnavailable) as exc:
+            raise OutcomeUnknown(f"{key} is taken, and by whom could not be read: {exc.message}") from exc
+
+    def holds(self, txid: TXID, node_id: int) -> bool:
+        """Whether this commit, and no other of its number, is in the log; one that was pruned is not."""
+        body = self.look(txid)
+        return body is not None and read_header(body).node_id == node_id
 
     def put_file(self, level: int, header: LtxHeader, body: bytes) -> None:
         """Store a range or a snapshot; one that is there already says the same and stays."""
@@ -110,6 +127,13 @@ class CommitLog:
                 return restore_chain(self.list_all(), base=base, upto=upto)
         return restore_chain(self.list_all(), base=base, upto=upto)
 
+    def restore_files(self, *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LtxFile]:
+        """The files of `chain`, decoded; it is chosen anew when one of them was pruned before it was fetched."""
+        for _ in range(LISTINGS - 1):
+            with suppress(ObjectMissing):
+                return list(self.fetch(self.chain(base=base, upto=upto)))
+        return list(self.fetch(self.chain(base=base, upto=upto)))
+
     def fetch(self, objects: Sequence[LogObject]) -> Iterable[LtxFile]:
         """The decoded files in the given order, fetched at the same time. Raises CorruptLog naming the object."""
         bodies = _FETCHERS.map(self._body, objects)
@@ -142,11 +166,15 @@ class CommitLog:
 
 
 def decode_object(key: str, body: bytes) -> LtxFile:
-    """The file, checked. Raises CorruptLog that names the object."""
+    """The file, checked, also against its name. Raises CorruptLog that names the object."""
     try:
-        return decode(body)
+        file = decode(body)
     except CorruptLog as exc:
         raise CorruptLog(f"{key}: {exc.message}") from exc
+    name = object_name(file.header.min_txid, file.header.max_txid)
+    if not key.endswith(name):
+        raise CorruptLog(f"{key}: holds what belongs into {name}")
+    return file
 
 
 def restore_chain(objects: Iterable[LogObject], *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LogObject]:

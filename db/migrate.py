@@ -135,9 +135,10 @@ def migrate(vault: Vault, sets: Sequence[MigrationSet], now: Moment) -> list[Ste
             return True
 
         try:
-            vault.alter(work, foreign_keys=step.foreign_keys)
+            did = vault.alter(work, foreign_keys=step.foreign_keys)
         except MigrationFailed as exc:
             emit(StepFailed(vault.id, str(step), exc.message))
             raise
-        emit(StepApplied(vault.id, str(step), vault.head.txid))
-        applied.append(step)
+        if did:
+            emit(StepApplied(vault.id, str(step), vault.head.txid))
+            applied.append(step)

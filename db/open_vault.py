@@ -13,7 +13,7 @@ from db.clock import Moment, system_moment
 from db.errors import Conflict, Invalid, MigrationFailed, NotFound
 from db.keyring import KeyRing
 from db.local_copy import LocalCopy
-from db.log import CommitLog
+from db.log import SNAPSHOT_LEVEL, CommitLog
 from db.ltx import TXID, LtxHeader, encode
 from db.migrate import MigrationSet, migrate
 from db.pages import cut_pages, page_size
@@ -22,7 +22,7 @@ from db.sql_functions import register_functions
 from db.stores.base import ObjectStore
 from db.transaction import ReadTx
 from db.vault import Vault, VaultOptions
-from db.vault_file import new_database
+from db.vault_file import as_wal, new_database
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _HAS_KEYS = "SELECT 1 FROM sqlite_schema WHERE name = 'vaultry_personal_keys'"
@@ -58,11 +58,13 @@ def create_vault(site: Site, vault_id: str, kind: Kind, content: bytes | None = 
     """
     now = site.clock()
     log = CommitLog(site.store, check_id(vault_id))
-    database = content or new_database(kind.sets, vault_id, site.keyring, now)
+    database = as_wal(content or new_database(kind.sets, vault_id, site.keyring, now))
     pages, size = cut_pages(database), page_size(database)
     node_id = int.from_bytes(now.random_bytes(8), "big")
-    header = LtxHeader(size, len(pages), TXID(1), TXID(1), now.ms, node_id=node_id)
-    if log.put_commit(TXID(1), encode(header, pages), now.ms) is not None:
+    header = LtxHeader(size, len(database) // size, TXID(1), TXID(1), now.ms, node_id=node_id)
+    # The first commit of an old vault may be pruned, but then it has a snapshot.
+    begun = bool(log.list_level(SNAPSHOT_LEVEL))
+    if begun or log.put_commit(TXID(1), encode(header, pages), now.ms) is not None:
         raise Conflict(f"vault {vault_id} exists already", code="vault_exists")
     return open_vault(site, vault_id, kind)
 
@@ -77,7 +79,10 @@ def open_vault(site: Site, vault_id: str, kind: Kind) -> Vault:
     copy = LocalCopy(CacheFolder(site.cache, vault_id), vault_id, site.options.readers, _prepare(site.keyring))
     try:
         if not copy.resume():
-            copy.rebuild(log.fetch(log.chain()), "missing", site.clock().ms)
+            copy.rebuild(log.restore_files(), "missing", site.clock().ms)
+        elif not log.holds(copy.head.txid, copy.head.node_id):
+            # The log went on and was pruned; or it is another store's, or one that was set back.
+            copy.rebuild(log.restore_files(), "stale", site.clock().ms)
     except BaseException:
         copy.connections.close_abandoned()
         copy.cache.close()

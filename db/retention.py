@@ -33,14 +33,15 @@ class Retention:
 
 def snapshot_due(objects: Sequence[LogObject]) -> bool:
     """Whether the bytes since the last snapshot exceed half its size, or there is none and the log is not new."""
-    snapshots = [found for found in objects if found.level == SNAPSHOT_LEVEL]
-    last = max(snapshots, key=lambda found: found.max_txid, default=None)
-    commits = [found for found in objects if found.level == COMMIT_LEVEL]
+    # The first commit holds every page: it serves as the snapshot until there is one.
+    whole = [found for found in objects if found.level == SNAPSHOT_LEVEL or found.min_txid == 1]
+    last = max(whole, key=lambda found: found.max_txid, default=None)
     if last is None:
-        # The first commit holds every page: it serves as the snapshot until as much again has come.
-        first = min(commits, key=lambda found: found.min_txid, default=None)
-        return first is not None and sum(found.size for found in commits) > first.size + first.size // 2
-    return sum(found.size for found in commits if found.min_txid > last.max_txid) > last.size // 2
+        return False
+    ranges = [found for found in objects if found.level == RANGE_LEVEL]
+    # Commits that were folded into a range are counted there, for they may be pruned already.
+    loose = [found for found in objects if found.level == COMMIT_LEVEL and not _covered(found, ranges)]
+    return sum(found.size for found in (*ranges, *loose) if found.max_txid > last.max_txid) > last.size // 2
 
 
 def make_snapshot(vault: Vault) -> TXID:
@@ -90,7 +91,7 @@ def prunable(objects: Sequence[LogObject], now_ms: int, keep: Retention) -> list
     oldest_ms = now_ms - keep.points_days * DAY_MS
     snapshots = [found for found in objects if found.level == SNAPSHOT_LEVEL and found.modified_ms <= oldest_ms]
     base = max((found.max_txid for found in snapshots), default=TXID(0))
-    ranges = [(found.min_txid, found.max_txid) for found in objects if found.level == RANGE_LEVEL]
+    ranges = [found for found in objects if found.level == RANGE_LEVEL]
     head = max((found.max_txid for found in objects), default=TXID(0))
     commits_ms = now_ms - keep.commits_hours * HOUR_MS
 
@@ -101,8 +102,7 @@ def prunable(objects: Sequence[LogObject], now_ms: int, keep: Retention) -> list
             return found.max_txid < base
         if found.modified_ms > commits_ms:
             return False
-        covered = any(low <= found.min_txid and found.max_txid <= high for low, high in ranges)
-        return found.max_txid <= base or (found.level == COMMIT_LEVEL and covered)
+        return found.max_txid <= base or (found.level == COMMIT_LEVEL and _covered(found, ranges))
 
     return [found for found in objects if replaced(found)]
 
@@ -118,6 +118,11 @@ def tend(vault: Vault, now_ms: int, keep: Retention) -> int:
     if doomed:
         emit(LogPruned(vault.id, len(doomed)))
     return len(doomed)
+
+
+def _covered(commit: LogObject, ranges: Sequence[LogObject]) -> bool:
+    """Whether a range holds the commit."""
+    return any(found.min_txid <= commit.min_txid and commit.max_txid <= found.max_txid for found in ranges)
 
 
 def _runs(commits: Sequence[LogObject], longest: int) -> list[list[LogObject]]:

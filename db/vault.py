@@ -13,17 +13,18 @@ from typing import Generic, TypeVar, cast
 
 from db import wal
 from db.audit import AuditTrail
-from db.bookmark import Bookmark, bookmark_of
+from db.bookmark import Bookmark, bookmark_of, is_of_vault
 from db.clock import Moment, system_moment
-from db.commit_group import Pending, run_alone, run_group
+from db.commit_group import Pending, TransactionLost, run_alone, run_group
 from db.connections import Reader
 from db.errors import CommitUnknown, Contended, Invalid, VaultError
 from db.events import OutcomeLost, RaceLost, emit
 from db.guard import Guard
 from db.head import Head
 from db.local_copy import EditedByHand, LocalCopy
-from db.log import COMMIT_LEVEL, CommitLog, decode_object
-from db.ltx import TXID, LtxFile, LtxHeader, encode
+from db.log import CommitLog
+from db.log_follower import LogFollower
+from db.ltx import TXID, LtxHeader, encode
 from db.pages import changed_pages
 from db.stores.base import OutcomeUnknown
 from db.transaction import Actor, ReadTx, WriteTx
@@ -94,11 +95,15 @@ class Vault:
         self._audit_key = audit_key
         self._redacted = redacted
         self._clock = clock
+        self._follower = LogFollower(log, copy, clock, self.options.base_age_ms)
         self._queue = WriteQueue()
         self._writer_lock = threading.RLock()
         # Held while the write-ahead file is ahead of the head: a reader that moved then would see an unmade commit.
         self._ahead_lock = threading.RLock()
         self._writing: tuple[sqlite3.Connection, Guard, AuditTrail | None] | None = None
+        self._interrupt: BaseException | None = None
+        # The log was seen to end at the head while a lost race was made up for: the next attempt need not look.
+        self._seen_end = False
 
     @property
     def id(self) -> str:
@@ -172,7 +177,7 @@ class Vault:
             raise pending.error
         return Answer(cast("T", pending.value), pending.bookmark)
 
-    def alter(self, work: Callable[[sqlite3.Connection], bool], *, foreign_keys: bool = True) -> str:
+    def alter(self, work: Callable[[sqlite3.Connection], bool], *, foreign_keys: bool = True) -> bool:
         """Commit a change of the schema: `work` gets the writer inside a transaction and says whether it did anything.
 
         foreign_keys: False switches them off meanwhile, for rebuilding a table; `work` must then check them itself.
@@ -182,8 +187,9 @@ class Vault:
             for _ in range(self.options.commit_attempts):
                 self._fold()
                 try:
-                    if self._attempt(lambda writer: run_alone(writer, work, foreign_keys=foreign_keys), 1) is not None:
-                        return self.bookmark
+                    did = self._attempt(lambda writer: run_alone(writer, work, foreign_keys=foreign_keys), 1)
+                    if did is not None:
+                        return did
                 finally:
                     self._fold()
         raise self._contended()
@@ -196,7 +202,7 @@ class Vault:
         with self._writer_lock:
             for _ in range(self.options.commit_attempts):
                 with self._ahead_lock:
-                    self._be_at_head()
+                    self._follower.be_at_head()
                     writer = self._writer()
                     pages, page_bytes, database_pages = changed_pages(writer.serialize(), build(writer))
                     if not pages:
@@ -204,9 +210,10 @@ class Vault:
                     header = self._next_header(page_bytes, database_pages)
                     body = encode(header, pages)
                     winner = self._put(header, body, 1)
-                    self._absorb(winner or body)
                     if winner is None:
+                        self._follower.absorb_own(body)
                         return self.bookmark
+                    self._follower.absorb(winner)
         raise self._contended()
 
     def close(self) -> None:
@@ -227,6 +234,8 @@ class Vault:
 
     def _check(self, bookmark: Bookmark) -> None:
         head = self._copy.head
+        if not is_of_vault(bookmark, self.id):
+            raise Invalid("the bookmark is not of this vault", code="bookmark_unknown")
         if bookmark.txid > head.txid:
             raise Invalid("the bookmark is ahead of this vault", code="bookmark_ahead")
         if bookmark.txid == head.txid and str(bookmark) != self._bookmark(head):
@@ -234,13 +243,13 @@ class Vault:
 
     def _refresh(self) -> None:
         """Know every commit that was durable when this was called."""
-        head = self._copy.head
-        recent = self._clock().ms - head.checked_ms <= self.options.base_age_ms
-        if recent and self.log.look(TXID(head.txid + 1)) is None:
+        before = self._follower.catch_ups
+        if self._follower.sees_end():
             return
         with self._writer_lock, self._ahead_lock:
-            if self._copy.head.txid <= head.txid:
-                self._be_at_head()
+            # The first catch-up that ended since may have begun, and looked, before this was called; not the second.
+            if self._follower.catch_ups < before + 2:
+                self._follower.be_at_head()
 
     def _lead(self) -> None:
         """Commit the works that wait, the first of them at least."""
@@ -254,12 +263,25 @@ class Vault:
                     pending.fail(exc)
                 return
             # An interrupt hits the thread that leads; the works of the others go on with the next leader.
-            self._queue.put_back(waiting[1:])
+            self._queue.put_back([pending for pending in waiting if pending is not group[0]])
             raise
+        self._raise_interrupt()
+
+    def _raise_interrupt(self) -> None:
+        interrupt, self._interrupt = self._interrupt, None
+        if interrupt is not None:
+            raise interrupt
 
     def _commit(self, group: list[Pending]) -> None:
+        self._seen_end = False
         for _ in range(self.options.commit_attempts):
-            passed = self._attempt(lambda writer: run_group(writer, *self._watch(writer), group), len(group))
+            try:
+                passed = self._attempt(lambda writer: run_group(writer, *self._watch(writer), group), len(group))
+            except TransactionLost as exc:
+                if len(group) == 1:
+                    group[0].fail(group[0].error or exc)
+                    return
+                passed = False
             if passed is None:
                 continue
             if not passed:
@@ -277,37 +299,42 @@ class Vault:
     def _attempt(self, run: Run, works: int) -> bool | None:
         """What `run` returned, its change durable; None when another writer was first or the copy was made anew."""
         with self._ahead_lock:
-            self._be_at_head()
+            if not self._seen_end:
+                self._follower.be_at_head()
+            self._seen_end = False
             try:
                 writer = self._copy.begin()
+                passed, change = self._run(run, writer)
             except EditedByHand:
-                self._rebuild("edited")
+                self._follower.rebuild("edited")
                 return None
-            try:
-                passed = run(writer)
-                change = self._copy.changed_pages()
-            except BaseException:
-                self._undo()
-                raise
             if change is None:
                 self._copy.nothing_changed()
                 return passed
             return passed if self._publish(change, works) else None
 
+    def _run(self, run: Run, writer: sqlite3.Connection) -> tuple[bool, wal.Commit | None]:
+        """What `run` returned and changed; the copy is back at the head if it raises."""
+        try:
+            return run(writer), self._copy.changed_pages()
+        except BaseException:
+            self._undo()
+            raise
+
     def _publish(self, change: wal.Commit, works: int) -> bool:
         """Put the change into the log; False when another writer was first. The copy follows either way."""
-        header = self._next_header(len(next(iter(change.pages.values()))), change.database_pages)
         try:
-            winner = self._put(header, encode(header, change.pages), works)
+            header = self._next_header(len(next(iter(change.pages.values()))), change.database_pages)
+            winner = self._put_through(header, encode(header, change.pages), works)
+            now_ms = self._clock().ms
         except BaseException:
             self._undo()
             raise
         if winner is None:
-            head = Head(header.max_txid, header.node_id, header.timestamp_ms, self._clock().ms)
-            self._copy.accept(change, head)
+            self._copy.accept(change, Head(header.max_txid, header.node_id, header.timestamp_ms, now_ms))
             return True
         self._undo()
-        self._absorb(winner)
+        self._seen_end = self._follower.absorb(winner)
         return False
 
     def _next_header(self, page_bytes: int, database_pages: int) -> LtxHeader:
@@ -316,6 +343,16 @@ class Vault:
         # Clocks differ between writers; times in the log never fall, so that a time names one commit.
         time_ms = max(self._clock().ms, head.timestamp_ms)
         return LtxHeader(page_bytes, database_pages, txid, txid, time_ms, node_id=secrets.randbits(64))
+
+    def _put_through(self, header: LtxHeader, body: bytes, works: int) -> bytes | None:
+        """As `_put`; an interrupt meanwhile waits until the outcome is known, for it is that of others as well."""
+        try:
+            return self._put(header, body, works)
+        except Exception:
+            raise
+        except BaseException as exc:
+            self._interrupt = exc
+            return self._put(header, body, works)
 
     def _put(self, header: LtxHeader, body: bytes, works: int) -> bytes | None:
         """None when the commit is ours, else the winner's body. Raises CommitUnknown, StoreUnavailable."""
@@ -330,51 +367,6 @@ class Vault:
         if winner is not None:
             emit(RaceLost(self.id, header.max_txid, works))
         return winner
-
-    def _be_at_head(self) -> None:
-        """Catch up with the log. The copy must not be ahead of its head."""
-        head = self._copy.head
-        if self._clock().ms - head.checked_ms > self.options.base_age_ms:
-            self._catch_up_by_listing()
-            return
-        while (body := self.log.look(TXID(self._copy.head.txid + 1))) is not None:
-            self._absorb(body)
-
-    def _absorb(self, body: bytes) -> None:
-        """Apply the commit after the head, and as much of what followed as a listing shows without a gap.
-
-        A listing made while others write may lack a commit that it should show; the next look finds it.
-        """
-        first = TXID(self._copy.head.txid + 1)
-        files = [decode_object(self.log.key(COMMIT_LEVEL, first, first), body)]
-        second = TXID(first + 1)
-        following = self.log.look(second)
-        if following is not None:
-            files.append(decode_object(self.log.key(COMMIT_LEVEL, second, second), following))
-            listed = self.log.list_level(COMMIT_LEVEL, after=second)
-            unbroken = [found for expected, found in enumerate(listed, second + 1) if found.min_txid == expected]
-            files.extend(self.log.fetch(unbroken))
-        with self._copy.connections.quiet():
-            self._copy.absorb(files, self._clock().ms)
-
-    def _catch_up_by_listing(self) -> None:
-        """Catch up when commits after the head may be pruned or folded into ranges."""
-        chain = self.log.chain(base=self._copy.head.txid)
-        now_ms = self._clock().ms
-        if not chain:
-            self._copy.checked(now_ms)
-            return
-        files: list[LtxFile] = list(self.log.fetch(chain))
-        with self._copy.connections.quiet():
-            if chain[0].min_txid == 1:
-                self._copy.rebuild(files, "stale", now_ms)
-            else:
-                self._copy.absorb(files, now_ms)
-
-    def _rebuild(self, reason: str) -> None:
-        files = self.log.fetch(self.log.chain())
-        with self._copy.connections.quiet():
-            self._copy.rebuild(files, reason, self._clock().ms)
 
     def _undo(self) -> None:
         with self._copy.connections.quiet():
@@ -395,7 +387,8 @@ class Vault:
         if self._writing is None or self._writing[0] is not writer:
             key = self._audit_key(writer)
             trail = None if key is None else AuditTrail(writer, key, self._redacted)
-            self._writing = (writer, Guard(writer, None if trail is None else trail.on_change), trail)
+            guard = Guard(writer) if trail is None else Guard(writer, trail.on_change, trail.on_alter)
+            self._writing = (writer, guard, trail)
         return self._writing[1:]
 
     def _contended(self) -> Contended:

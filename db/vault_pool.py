@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from db.errors import Unavailable
 from db.vault import Vault
 
 
@@ -41,7 +42,7 @@ class VaultPool:
                 self._open(vault_id, entry, opener)
             entry.opened.wait()
             if entry.vault is None:
-                raise entry.error or AssertionError("a vault was neither opened nor failed")
+                raise _refusal(vault_id, entry.error)
             yield entry.vault
         finally:
             with self._lock:
@@ -122,6 +123,13 @@ class VaultPool:
                 taken.append(entry.vault)
                 del self._entries[vault_id], sizes[vault_id]
         return taken
+
+
+def _refusal(vault_id: str, error: BaseException | None) -> Exception:
+    """What those get who waited for an opening that failed; an interrupt hit only the thread that opened."""
+    if isinstance(error, Exception):
+        return error
+    return Unavailable(f"opening vault {vault_id} was interrupted", retry_after_s=1)
 
 
 def _size(entry: _Entry) -> int:

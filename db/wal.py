@@ -43,16 +43,18 @@ class WalHeader:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One or more SQLite commits folded into one.
+    """SQLite commits folded into one.
 
-    pages: page number to the last image, none above database_pages. database_pages: size after the last of the commits.
-    end, checksum: where the last commit frame ends in the file, and its sums; the next reading continues there.
+    commits: how many they were. pages: page number to the last image, none above database_pages. database_pages: size
+    after the last of them. end, checksum: where its commit frame ends in the file, and its sums; the next reading
+    continues there.
     """
 
     pages: dict[int, bytes]
     database_pages: int
     end: int
     checksum: Sums
+    commits: int
 
 
 def read_header(wal: bytes) -> WalHeader:
@@ -85,7 +87,7 @@ def read_commits(
     """
     committed: dict[int, memoryview] = {}
     pending: dict[int, memoryview] = {}
-    database_pages, end, committed_sums = 0, start, checksum
+    database_pages, end, committed_sums, commits = 0, start, checksum, 0
     view = memoryview(frames)
     step = header.frame_bytes
     for offset in range(0, len(view) - step + 1, step):
@@ -102,10 +104,11 @@ def read_commits(
             committed |= pending
             pending = {}
             database_pages, end, committed_sums = size, start + offset + step, checksum
+            commits += 1
     if end == start:
         return None
     pages = {number: bytes(page) for number, page in committed.items() if number <= database_pages}
-    return Commit(pages, database_pages, end, committed_sums)
+    return Commit(pages, database_pages, end, committed_sums, commits)
 
 
 def _frame_checksum(before: Sums, view: memoryview, offset: int, page: memoryview, big_endian: bool) -> Sums:

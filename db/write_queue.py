@@ -53,6 +53,7 @@ class WriteQueue:
             if not self._waiting:
                 self._led = False
             elif (wake := self._waiting[0].wake) is not None:
+                self._waiting[0].leads = True
                 wake.release()
 
     def _withdraw(self, pending: Pending) -> None:
@@ -60,7 +61,6 @@ class WriteQueue:
         with self._lock:
             if pending not in self._waiting:
                 return
-            led = self._waiting[0] is pending and pending.wake is not None and not pending.wake.locked()
             self._waiting.remove(pending)
-        if led:
+        if pending.leads:
             self.hand_over()
