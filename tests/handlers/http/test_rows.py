@@ -188,3 +188,13 @@ def test_a_verb_is_called_by_get_or_post_when_it_reads_and_by_post_when_it_write
     near = mari.call("work.crate", title="x")
     assert refused(near) == (404, "PGRST202")
     assert "work.create" in (error_of(near)["hint"] or "")
+
+
+def test_json_that_calls_itself_a_form_is_taken_as_json(site):
+    # `curl -d` says so of whatever it sends.
+    mari, form = scene(site), "application/x-www-form-urlencoded"
+    answer = mari.send("POST", f"{REST}/works", b' {"title": "Locus iste"}', content_type=form)
+    assert answer.status == 201, answer.text
+    code = mari.send("POST", "/auth/v1/otp", b'{"email": "mari@aurora.example"}', content_type=form)
+    assert code.status == 200, code.text
+    assert mari.send("POST", f"{REST}/works", b"title=Os+justi", content_type=form).status == 400
