@@ -7,6 +7,7 @@ notes become rows of `vaultry_audit`. Nothing of this is left in the vault file 
 import hashlib
 import hmac
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ REDACTED = "[redacted]"
 # The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps.
 UNAUDITED = frozenset({"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations"})
 
+_KEYS_TABLE = "vaultry_personal_keys"
 _PENDING = """
 CREATE TEMP TABLE audit_pending (
   n INTEGER PRIMARY KEY, operation TEXT, table_name TEXT, row_key TEXT, old_values TEXT, new_values TEXT
@@ -46,7 +48,8 @@ SELECT x.name, x.type, l.strict, x.pk
  WHERE l.schema = 'main' AND l.name = ?
 """
 _IS_VIEW = "SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = ?"
-_SCALARS = frozenset({"TEXT", "INTEGER", "INT", "REAL"})
+# Types whose values JSON holds as they are; REAL is not among them, for SQLite prints 15 digits and bare infinities.
+_SCALARS = frozenset({"TEXT", "INTEGER", "INT"})
 _OPERATIONS = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
 
@@ -79,10 +82,13 @@ class AuditTrail:
         self._redacted = redacted
         self._watched: set[str] = set()
         self._fresh: list[str] = []
-        self._altered: set[str] = set()
+        self._altered: str | None = None
         self._missing: str | None = None
+        # A personal-data key was made or destroyed: SQL functions on open connections still hold the one before.
+        self.keys_changed = False
         connection.execute(_PENDING)
         connection.create_function("audit_digest", 1, _digest, deterministic=True)
+        connection.create_function("audit_real", 1, _real, deterministic=True)
 
     def on_change(self, table: str) -> bool:
         """Whether changes of the table are noted already; if not, the statement is refused and `watch` follows."""
@@ -91,15 +97,25 @@ class AuditTrail:
         self._missing = table
         return False
 
+    def on_alter(self, table: str) -> bool:
+        """Whether the table may get another shape or name; not while triggers hang on it: `watch` takes them off."""
+        if table not in self._watched:
+            return True
+        self._altered = table
+        return False
+
     def watch(self) -> bool:
-        """Start noting changes of the table that was refused last. False when none was."""
+        """Make way for the statement that was refused last: note changes of its table, or no more. False: none was."""
+        if self._altered is not None:
+            table, self._altered = self._altered, None
+            self._drop_triggers(table)
+            self._watched.discard(table)
+            return True
         table, self._missing = self._missing, None
         if table is None:
             return False
-        for stale in {table, *self._altered}:
-            for operation in _OPERATIONS:
-                self._connection.execute(engine_only(f"DROP TRIGGER IF EXISTS temp.{_trigger_name(operation, stale)}"))
-        self._altered.clear()
+        # A roll-back may have brought back those of before.
+        self._drop_triggers(table)
         # What is written through a view are changes of its tables, noted there.
         if self._connection.execute(_IS_VIEW, (table,)).fetchone() is None:
             for operation, text in _triggers(self._connection, table):
@@ -108,10 +124,9 @@ class AuditTrail:
         self._fresh.append(table)
         return True
 
-    def on_alter(self, table: str) -> None:
-        """The table gets other columns or another name: its triggers are made anew before the next change."""
-        self._watched.discard(table)
-        self._altered.add(table)
+    def _drop_triggers(self, table: str) -> None:
+        for operation in _OPERATIONS:
+            self._connection.execute(engine_only(f"DROP TRIGGER IF EXISTS temp.{_trigger_name(operation, table)}"))
 
     def forget_undone(self, upto: int = 0) -> None:
         """A roll-back removed the triggers made since `fresh` was `upto`: note that they are gone."""
@@ -133,6 +148,7 @@ class AuditTrail:
         taken = (_Note(row[0], row[1], row[2], _parsed(row[3]), _parsed(row[4])) for row in self._take())
         notes = [reduced for note in taken if (reduced := _reduced(note)) is not None]
         if notes:
+            self.keys_changed |= any(note.table == _KEYS_TABLE for note in notes)
             self._append(notes, actor, at)
 
     def note(self, actor: Actor, at: str, subject: str, values: dict[str, Any]) -> None:
@@ -217,7 +233,15 @@ def _value(side: str, column: _Column) -> str:
     value = f"{side}.{_quote(column.name)}"
     if column.strict and column.kind.upper() in _SCALARS:
         return value
-    return f"CASE typeof({value}) WHEN 'blob' THEN audit_digest({value}) ELSE {value} END"
+    return (
+        f"CASE typeof({value}) WHEN 'blob' THEN audit_digest({value}) WHEN 'real' THEN json(audit_real({value})) "
+        f"ELSE {value} END"
+    )
+
+
+def _real(value: float) -> str:
+    """The number as JSON with every digit that tells it from its neighbours; infinities as text."""
+    return repr(value) if math.isfinite(value) else json.dumps(repr(value))
 
 
 def _digest(value: bytes) -> str:
@@ -228,7 +252,8 @@ def _reduced(note: _Note) -> _Note | None:
     """An update with the changed columns only; None when nothing changed."""
     if note.old is None or note.new is None:
         return note
-    changed = [name for name, value in note.new.items() if note.old.get(name) != value]
+    # 1 and 1.0 are equal to Python and two values to SQLite.
+    changed = [name for name, new in note.new.items() if (type(old := note.old.get(name)), old) != (type(new), new)]
     if not changed:
         return None
     return _Note(

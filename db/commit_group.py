@@ -66,7 +66,8 @@ def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None
         for pending in works:
             _run_one(writer, guard, trail, pending)
             _require_transaction(writer)
-        writer.execute(COMMIT)
+        # Works that were rolled back leave pages that SQLite would write again as they were.
+        writer.execute(ROLLBACK if all(pending.error is not None for pending in works) else COMMIT)
     except BaseException as exc:
         if writer.in_transaction:
             writer.execute(ROLLBACK)

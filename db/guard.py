@@ -49,6 +49,7 @@ _OF_TABLE: Final = {
     sqlite3.SQLITE_CREATE_TRIGGER: 1,
     sqlite3.SQLITE_DROP_TRIGGER: 1,
 }
+_TEMP_SCHEMA: Final = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 _KERNEL_PREFIX: Final = "vaultry_"
 # Only the engine adds to the audit log and to the ledger of migrations.
 _ENGINE_WRITES: Final = frozenset({"vaultry_audit", "vaultry_migrations"})
@@ -74,14 +75,14 @@ class Guard:
     """The authoriser of one connection. `open` is true while the engine itself speaks.
 
     on_change: asked before a statement that changes a table is compiled; False refuses it for now.
-    on_alter: told before a statement that gives a table another shape or name is compiled.
+    on_alter: asked before a statement that gives a table another shape or name is compiled; False as above.
     """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         on_change: Callable[[str], bool] | None = None,
-        on_alter: Callable[[str], None] | None = None,
+        on_alter: Callable[[str], bool] | None = None,
     ) -> None:
         self.open = True
         self._on_change = on_change
@@ -100,9 +101,12 @@ class Guard:
             return sqlite3.SQLITE_DENY
         if action in _OF_TABLE:
             return self._authorise_schema(action, (first, second)[_OF_TABLE[action]] or "")
+        if action in _CHANGES and database == "temp":
+            # An insertion may be `CREATE TABLE temp.name`, which SQLite does not call temporary; an update of the
+            # schema is its own work on ALTER TABLE, for it takes none from a caller.
+            own = trigger is not None or (action == sqlite3.SQLITE_UPDATE and first in _TEMP_SCHEMA)
+            return sqlite3.SQLITE_OK if own else sqlite3.SQLITE_DENY
         if action in _CHANGES and self._on_change is not None and first is not None:
-            if database == "temp":
-                return sqlite3.SQLITE_OK if trigger is not None else sqlite3.SQLITE_DENY
             return sqlite3.SQLITE_OK if self._on_change(first) else sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
             return sqlite3.SQLITE_DENY
@@ -111,6 +115,6 @@ class Guard:
     def _authorise_schema(self, action: int, table: str) -> int:
         if table.startswith(_KERNEL_PREFIX):
             return sqlite3.SQLITE_DENY
-        if action == sqlite3.SQLITE_ALTER_TABLE and self._on_alter is not None:
-            self._on_alter(table)
+        if action == sqlite3.SQLITE_ALTER_TABLE and self._on_alter is not None and not self._on_alter(table):
+            return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK

@@ -2,20 +2,23 @@
 
 import sqlite3
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from db.audit import AuditTrail
-from db.bookmark import Bookmark, bookmark_of, parse_bookmark
+from db.bookmark import Bookmark, bookmark_of, is_of_vault, parse_bookmark
 from db.cache import write_pages
 from db.clock import timestamp, timestamp_ms
 from db.errors import Invalid
 from db.log import CommitLog, LogObject, restore_chain
 from db.ltx import TXID
+from db.migrate import MigrationSet, bring_up
 from db.open_vault import Kind, Site, create_vault, read_audit_key
-from db.transaction import Actor
+from db.personal import PersonalCipher, load_cipher
+from db.sql_functions import register_functions
+from db.transaction import Actor, ReadTx
 from db.vault import Vault
 from db.vault_file import as_rollback, as_wal
 
@@ -41,6 +44,10 @@ def find_point(log: CommitLog, at: str) -> Point:
     objects = log.list_all()
     if _looks_like_bookmark(at):
         wanted = parse_bookmark(at)
+        if not is_of_vault(wanted, log.vault_id):
+            raise Invalid("the bookmark is not of this vault", code="bookmark_unknown")
+        if wanted.txid > max((found.max_txid for found in objects), default=0):
+            raise Invalid("the bookmark is ahead of this vault", code="bookmark_ahead")
         point = _point(log, restore_chain(objects, upto=wanted.txid)[-1])
         if point.bookmark != at:
             raise Invalid("the bookmark is not of this vault", code="bookmark_unknown")
@@ -65,17 +72,23 @@ def current_database(vault: Vault) -> tuple[bytes, Point]:
     return database, Point(head.txid, answer.bookmark, timestamp(head.timestamp_ms))
 
 
-def restore(vault: Vault, site: Site, at: str, actor: Actor) -> Point:
+def restore(vault: Vault, site: Site, at: str, actor: Actor, sets: Sequence[MigrationSet] = ()) -> Point:
     """Bring back the state at a bookmark or time, as a new commit; the point that was restored.
 
     The audit log goes on and says so, erased keys stay erased, the outbox stays. Undo: restore the bookmark before.
+    sets: of the vault; a state from before a step gets it in the same commit, so that nobody meets an old schema.
     """
     point = find_point(vault.log, at)
     past = database_at(vault.log, point.txid)
     now = site.clock()
 
     def build(writer: sqlite3.Connection) -> bytes:
-        with _changing(past) as restored:
+        with _in_memory(past) as restored:
+            has_keys = _has(restored, "vaultry_personal_keys")
+            cipher = load_cipher(ReadTx(restored), site.keyring) if has_keys else PersonalCipher(None)
+            register_functions(restored, cipher)
+            bring_up(restored, sets, now)
+            restored.execute("BEGIN")
             for table in _CARRIED:
                 _carry(writer, restored, table)
             key = read_audit_key(restored, site.keyring)
@@ -101,7 +114,8 @@ def fork(vault: Vault, site: Site, kind: Kind, new_id: str, at: str | None = Non
         database = database_at(vault.log, point.txid)
 
     def build(present: sqlite3.Connection) -> bytes:
-        with _changing(database) as forked:
+        with _in_memory(database) as forked:
+            forked.execute("BEGIN")
             _carry(present, forked, "vaultry_personal_keys")
             if _has(forked, "vaultry_outbox"):
                 forked.execute("DELETE FROM vaultry_outbox WHERE delivered_at IS NULL")
@@ -113,14 +127,13 @@ def fork(vault: Vault, site: Site, kind: Kind, new_id: str, at: str | None = Non
 
 
 @contextmanager
-def _changing(database: bytes) -> Generator[sqlite3.Connection]:
-    """The database in memory, inside a transaction."""
+def _in_memory(database: bytes) -> Generator[sqlite3.Connection]:
+    """The database in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.deserialize(as_rollback(database))
         # An erased key that is taken out again must not linger in free space.
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("BEGIN")
         yield connection
     finally:
         connection.close()

@@ -30,8 +30,8 @@ def answer_once(
     A failing answer stores nothing, so the request may be repeated. Raises Invalid for a key that is too long or
     empty, Conflict (idempotency_key_reused) when the key came with another request before.
     """
-    if not 1 <= len(key) <= KEY_CHARACTERS:
-        raise Invalid(f"got an Idempotency-Key of {len(key)} characters, wanted 1 to {KEY_CHARACTERS}")
+    if not 1 <= len(key) <= KEY_CHARACTERS or not key.isprintable():
+        raise Invalid(f"got an Idempotency-Key of {len(key)} characters, wanted 1 to {KEY_CHARACTERS} printable ones")
     stored = tx.row(
         "SELECT digest, answer FROM vaultry_idempotency WHERE actor = :actor AND key = :key", actor=actor_id, key=key
     )

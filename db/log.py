@@ -183,6 +183,7 @@ def restore_chain(objects: Iterable[LogObject], *, base: TXID = NOTHING, upto: T
     A newer snapshot replaces the base. Raises NotFound when the log is empty or does not reach or cannot stop at
     `upto`, CorruptLog when a commit is missing in between.
     """
+    objects = list(objects)
     usable = [found for found in objects if upto is None or found.max_txid <= upto]
     snapshots = [found for found in usable if found.level == SNAPSHOT_LEVEL and found.max_txid > base]
     chain = [max(snapshots, key=lambda found: found.max_txid)] if snapshots else []
@@ -203,8 +204,10 @@ def restore_chain(objects: Iterable[LogObject], *, base: TXID = NOTHING, upto: T
         chain.append(best)
         reached = best.max_txid
     if upto is not None and reached != upto:
+        oldest = min((found.max_txid for found in objects if found.min_txid == 1), default=NOTHING)
+        nearest = f"the nearest before it is {reached:016x}" if reached else f"the oldest kept is {oldest:016x}"
         raise NotFound(
-            f"no point {upto:016x} in the log; the nearest before it is {reached:016x}",
+            f"no point {upto:016x} in the log; {nearest}",
             hint="older commits are kept as ranges; choose the end of a range",
         )
     if not chain and base == 0:

@@ -105,6 +105,8 @@ def apply_step(connection: sqlite3.Connection, step: Step, now: Moment) -> None:
     try:
         for statement in split_statements(step.sql):
             connection.execute(statement)
+            if not connection.in_transaction:
+                raise MigrationFailed(f"{step}: ends its transaction, got {statement[:40]!r}; leave that to the engine")
         connection.execute(_RECORD, (step.set_name, step.number, step.name, step.sha256, now.text))
     except sqlite3.Error as exc:
         raise MigrationFailed(f"{step}: {exc}") from exc
@@ -113,6 +115,18 @@ def apply_step(connection: sqlite3.Connection, step: Step, now: Moment) -> None:
         if broken:
             rows = ", ".join(f"{row[0]} row {row[1]} -> {row[2]}" for row in broken[:5])
             raise MigrationFailed(f"{step}: {len(broken)} references lead nowhere: {rows}")
+
+
+def bring_up(connection: sqlite3.Connection, sets: Sequence[MigrationSet], now: Moment) -> None:
+    """Apply what is due to a database that nobody else sees, each step in a transaction. Raises MigrationFailed."""
+    for step in due_steps(read_ledger(connection), sets):
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if step.foreign_keys else 'OFF'}")
+        connection.execute("BEGIN")
+        apply_step(connection, step, now)
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as exc:
+            raise MigrationFailed(f"{step}: {exc}") from exc
 
 
 def migrate(vault: Vault, sets: Sequence[MigrationSet], now: Moment) -> list[Step]:
@@ -136,9 +150,11 @@ def migrate(vault: Vault, sets: Sequence[MigrationSet], now: Moment) -> list[Ste
 
         try:
             did = vault.alter(work, foreign_keys=step.foreign_keys)
-        except MigrationFailed as exc:
-            emit(StepFailed(vault.id, str(step), exc.message))
-            raise
+        except (MigrationFailed, sqlite3.Error) as exc:
+            # A deferred constraint speaks up at COMMIT only.
+            failure = exc if isinstance(exc, MigrationFailed) else MigrationFailed(f"{step}: {exc}")
+            emit(StepFailed(vault.id, str(step), failure.message))
+            raise failure from exc
         if did:
             emit(StepApplied(vault.id, str(step), vault.head.txid))
             applied.append(step)

@@ -5,12 +5,14 @@ that is there already says the same.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from db.events import LogPruned, SnapshotMade, emit
 from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
 from db.ltx import TXID, LtxHeader, encode
 from db.pages import cut_pages, page_size
+from db.stores.base import ObjectMissing
 from db.vault import Vault
 
 HOUR_MS = 3600 * 1000
@@ -112,7 +114,9 @@ def tend(vault: Vault, now_ms: int, keep: Retention) -> int:
     objects = vault.log.list_all()
     if snapshot_due(objects):
         make_snapshot(vault)
-    make_ranges(vault.log, objects, now_ms, keep)
+    # Commits that are gone were folded by another process meanwhile.
+    with suppress(ObjectMissing):
+        make_ranges(vault.log, objects, now_ms, keep)
     doomed = prunable(vault.log.list_all(), now_ms, keep)
     vault.log.delete(doomed)
     if doomed:

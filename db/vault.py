@@ -7,7 +7,7 @@ commits; readers stand at a durable commit and wait for a writer only to see its
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -19,6 +19,7 @@ from db.commit_group import Pending, TransactionLost, run_alone, run_group
 from db.connections import Reader
 from db.errors import CommitUnknown, Contended, Invalid, VaultError
 from db.events import OutcomeLost, RaceLost, emit
+from db.freshness import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
 from db.guard import Guard
 from db.head import Head
 from db.local_copy import EditedByHand, LocalCopy
@@ -28,6 +29,7 @@ from db.ltx import TXID, LtxHeader, encode
 from db.pages import changed_pages
 from db.stores.base import OutcomeUnknown
 from db.transaction import Actor, ReadTx, WriteTx
+from db.vault_options import VaultOptions
 from db.write_queue import WriteQueue
 
 T = TypeVar("T")
@@ -36,39 +38,11 @@ AuditKey = Callable[[sqlite3.Connection], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class VaultOptions:
-    """How a vault behaves in this process.
-
-    readers: read connections. commit_attempts: races lost before a write gives up. group_works: most works that share
-    a commit. wal_bytes: length of the write-ahead file at which it is folded in. base_age_ms: after this long without
-    a look at the whole log, a look at the next commit is not enough, for that commit may be pruned already.
-    """
-
-    readers: int = 1
-    commit_attempts: int = 50
-    group_works: int = 256
-    wal_bytes: int = 4 << 20
-    base_age_ms: int = 6 * 3600 * 1000
-
-
-@dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
     """What a read or write returned, and the bookmark of the commit it belongs to."""
 
     value: T
     bookmark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How current a read must be. look: ask the store for newer commits. bookmark: a commit that must be there."""
-
-    look: bool = True
-    bookmark: Bookmark | None = None
-
-
-FIRST_PRIMARY = Freshness()
-FIRST_UNCONSTRAINED = Freshness(look=False)
 
 
 class Vault:
@@ -184,14 +158,16 @@ class Vault:
         Not audited by row; the connections are made anew before and after, so that nothing is left on them.
         """
         with self._writer_lock:
+            self._seen_end = False
             for _ in range(self.options.commit_attempts):
                 self._fold()
                 try:
-                    did = self._attempt(lambda writer: run_alone(writer, work, foreign_keys=foreign_keys), 1)
+                    did = self._attempt(lambda writer: run_alone(writer, work, foreign_keys=foreign_keys), (work,))
                     if did is not None:
                         return did
                 finally:
                     self._fold()
+                    self._raise_interrupt()
         raise self._contended()
 
     def replace(self, build: Callable[[sqlite3.Connection], bytes]) -> str:
@@ -253,18 +229,18 @@ class Vault:
 
     def _lead(self) -> None:
         """Commit the works that wait, the first of them at least."""
-        group = self._queue.take(self.options.group_works)
+        group: list[Pending] = []
         try:
-            self._commit(group)
+            self._commit(group, gather=True)
         except BaseException as exc:
+            group = group or self._queue.take(self.options.group_works)
             waiting = [pending for pending in group if not pending.done]
-            if isinstance(exc, Exception):
-                for pending in waiting:
-                    pending.fail(exc)
-                return
-            # An interrupt hits the thread that leads; the works of the others go on with the next leader.
-            self._queue.put_back([pending for pending in waiting if pending is not group[0]])
-            raise
+            if not isinstance(exc, Exception):
+                # An interrupt hits the thread that leads; the works of the others go on with the next leader.
+                self._queue.put_back([pending for pending in waiting if pending is not group[0]])
+                raise
+            for pending in waiting:
+                pending.fail(exc)
         self._raise_interrupt()
 
     def _raise_interrupt(self) -> None:
@@ -272,11 +248,18 @@ class Vault:
         if interrupt is not None:
             raise interrupt
 
-    def _commit(self, group: list[Pending]) -> None:
+    def _commit(self, group: list[Pending], *, gather: bool = False) -> None:
+        """Commit the group. gather: those who have come until the look is done join it, at each attempt."""
+
+        def run(writer: sqlite3.Connection) -> bool:
+            if gather:
+                group.extend(self._queue.take(self.options.group_works - len(group)))
+            return run_group(writer, *self._watch(writer), group)
+
         self._seen_end = False
         for _ in range(self.options.commit_attempts):
             try:
-                passed = self._attempt(lambda writer: run_group(writer, *self._watch(writer), group), len(group))
+                passed = self._attempt(run, group)
             except TransactionLost as exc:
                 if len(group) == 1:
                     group[0].fail(group[0].error or exc)
@@ -289,14 +272,14 @@ class Vault:
                     self._commit([pending])
                 return
             bookmark = self.bookmark
+            if self._copy.wal_end() > self.options.wal_bytes or self._keys_changed():
+                self._fold()
             for pending in group:
                 pending.finish(bookmark)
-            if self._copy.wal_end() > self.options.wal_bytes:
-                self._fold()
             return
         raise self._contended()
 
-    def _attempt(self, run: Run, works: int) -> bool | None:
+    def _attempt(self, run: Run, works: Sized) -> bool | None:
         """What `run` returned, its change durable; None when another writer was first or the copy was made anew."""
         with self._ahead_lock:
             if not self._seen_end:
@@ -311,7 +294,7 @@ class Vault:
             if change is None:
                 self._copy.nothing_changed()
                 return passed
-            return passed if self._publish(change, works) else None
+            return passed if self._publish(change, len(works)) else None
 
     def _run(self, run: Run, writer: sqlite3.Connection) -> tuple[bool, wal.Commit | None]:
         """What `run` returned and changed; the copy is back at the head if it raises."""
@@ -373,8 +356,12 @@ class Vault:
             self._copy.undo()
 
     def _fold(self) -> None:
-        with self._ahead_lock, self._copy.connections.quiet():
-            self._copy.fold()
+        with self._ahead_lock:
+            if self._copy.edited():
+                self._follower.rebuild("edited")
+            elif self._copy.is_open:
+                with self._copy.connections.quiet():
+                    self._copy.fold()
 
     def _writer(self) -> sqlite3.Connection:
         writer = self._copy.connections.writer
@@ -390,6 +377,11 @@ class Vault:
             guard = Guard(writer) if trail is None else Guard(writer, trail.on_change, trail.on_alter)
             self._writing = (writer, guard, trail)
         return self._writing[1:]
+
+    def _keys_changed(self) -> bool:
+        """Whether open connections hold a personal-data key that is no longer the vault's."""
+        trail = None if self._writing is None else self._writing[2]
+        return trail is not None and trail.keys_changed
 
     def _contended(self) -> Contended:
         return Contended(

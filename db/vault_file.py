@@ -8,8 +8,9 @@ from pathlib import Path
 
 from db.clock import Moment
 from db.keyring import KeyRing
-from db.migrate import MigrationSet, apply_step
-from db.personal import ensure_data_key
+from db.migrate import MigrationSet, bring_up
+from db.personal import PersonalCipher, ensure_data_key
+from db.sql_functions import register_functions
 from db.transaction import WriteTx
 
 PAGE_BYTES = 4096
@@ -41,11 +42,8 @@ def prepared_database(sets: tuple[MigrationSet, ...]) -> bytes:
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("PRAGMA foreign_keys = ON")
-            for step in (step for migration_set in sets for step in migration_set.steps):
-                connection.execute("BEGIN")
-                apply_step(connection, step, _EPOCH)
-                connection.execute("COMMIT")
+            register_functions(connection, PersonalCipher(None))
+            bring_up(connection, sets, _EPOCH)
             return connection.serialize()
         finally:
             connection.close()

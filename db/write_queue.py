@@ -34,12 +34,14 @@ class WriteQueue:
         return not pending.done
 
     def take(self, most: int) -> list[Pending]:
-        """The first works of the queue, the leader's own among them."""
+        """The first works of the queue, the leader's own before the others."""
         with self._lock:
             group = self._waiting[:most]
             del self._waiting[:most]
-            # The leader waits for nothing any more.
-            group[0].wake = None
+            for pending in group:
+                if pending.leads:
+                    # It waits for nothing any more.
+                    pending.wake = None
             return group
 
     def put_back(self, works: list[Pending]) -> None:

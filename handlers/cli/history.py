@@ -64,7 +64,8 @@ def restore(slug: str, at: str, *, yes: bool, as_json: bool) -> None:
             note(f"{slug} goes back to {_words(point)}\nundo with: vaultry restore {slug} --at {before}")
             if not yes:
                 click.confirm("Restore?", abort=True, err=True)
-            restore_vault(vault, services.site, point.bookmark, operator(services, "restore"))
+            sets = services.kind(services.charter(entry)).sets
+            restore_vault(vault, services.site, point.bookmark, operator(services, "restore"), sets)
             after = vault.bookmark
     if as_json:
         print_json({"restored": asdict(point), "before": before, "bookmark": after})
