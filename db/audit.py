@@ -106,10 +106,10 @@ class AuditTrail:
 
     def watch(self) -> bool:
         """Make way for the statement that was refused last: note changes of its table, or no more. False: none was."""
-        if self._altered is not None:
-            table, self._altered = self._altered, None
-            self._drop_triggers(table)
-            self._watched.discard(table)
+        altered, self._altered = self._altered, None
+        if altered is not None:
+            self._drop_triggers(altered)
+            self._watched.discard(altered)
             return True
         table, self._missing = self._missing, None
         if table is None:

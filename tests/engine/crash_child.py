@@ -84,11 +84,15 @@ class Writer:
 
 
 def short_play(store: FaultyStore, folder: Path, writer: Writer) -> None:
-    """Commits, a lost race, a restart."""
+    """Commits, a lost race, restarts after a farewell and without one."""
     vault = open_desk(store, folder / "first", options=OPTIONS)
     writer.write(vault)
     rival = open_desk(store.inner, folder / "rival")
     take_the_next_commit(store, rival, writer)
+    writer.write(vault)
+    vault._copy.connections.close_abandoned()
+    vault._copy.cache.close()
+    vault = open_desk(store, folder / "first", options=OPTIONS)
     writer.write(vault)
     vault.close()
     vault = open_desk(store, folder / "first", options=OPTIONS)

@@ -14,6 +14,7 @@ import db.cache
 from db.cache import CacheFolder, Marker
 from db.errors import CorruptLog, StoreUnavailable, Unavailable
 from db.history import restore
+from db.local_copy import LocalCopy
 from db.ltx import TXID
 from db.retention import HOUR_MS, Retention, tend
 from db.stores.directory import DirectoryStore
@@ -204,6 +205,29 @@ def test_an_edit_while_open_is_kept_aside_and_not_published(
     vault.close()
 
 
+def test_an_edit_while_the_store_is_asked_is_not_taken_in_with_what_it_answers(
+    folder: DirectoryStore, cache: Path, tmp_path: Path, events
+) -> None:
+    faulty = FaultyStore(folder)
+    vault = new_desk(faulty, cache)
+    rival = open_desk(folder, tmp_path / "rival")
+    rival.write(note("a"), ACTOR)
+    edits = [HAND_EDIT]
+
+    def edit_during_the_second_look(op: str) -> None:
+        if faulty.calls["commit:look"] == 2 and edits:
+            edit_by_hand(cache, edits.pop())
+
+    faulty.calls.clear()
+    faulty.after_call = edit_during_the_second_look
+    assert noted(vault) == ["a"]
+    assert edits == []
+    assert vault.read(shelves).value == []
+    assert len(events("EditKept")) == 1
+    vault.close()
+    rival.close()
+
+
 def test_an_edit_at_the_very_moment_of_a_commit_is_not_published(
     folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch, events
 ) -> None:
@@ -268,6 +292,11 @@ def _raise_at(step: str, error: type[BaseException]) -> Callable[[str], None]:
     return hook
 
 
+def abort(*_: object) -> None:
+    """Stands for the end of the process."""
+    raise ConnectionAbortedError
+
+
 def abandon(vault: Vault) -> None:
     """Let go of the files as a killed process does: nothing is folded, no marker written."""
     vault._copy.connections.close_abandoned()
@@ -303,6 +332,22 @@ def test_a_damaged_write_ahead_file_of_a_killed_process_has_the_copy_made_anew(
     vault = open_desk(folder, cache)
     assert noted(vault) == ["a"]
     assert len(events("CacheRebuilt")) == made_anew + 1
+    vault.close()
+
+
+def test_a_process_killed_while_it_folds_in_what_another_left_is_not_taken_for_an_edit(
+    folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch, events
+) -> None:
+    vault = new_desk(folder, cache)
+    vault.write(note("a"), ACTOR)
+    abandon(vault)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalCopy, "_settle_and_open", abort)
+        with pytest.raises(ConnectionAbortedError):
+            open_desk(folder, cache)
+    vault = open_desk(folder, cache)
+    assert noted(vault) == ["a"]
+    assert events("EditKept") == []
     vault.close()
 
 

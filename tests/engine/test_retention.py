@@ -1,20 +1,22 @@
 """Keeping the log short: when a snapshot is due, what is folded and pruned, and that nobody is disturbed by it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from db.errors import NotFound
+from db.errors import Conflict, NotFound
 from db.history import database_at
 from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
 from db.ltx import TXID
+from db.open_vault import create_vault
 from db.retention import DAY_MS, HOUR_MS, Retention, make_ranges, make_snapshot, prunable, snapshot_due, tend
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.vault import Vault
 from tests.db.faulty_store import FaultyStore
-from tests.engine.desk import ACTOR, START_MS, Clock, check_log, new_desk, note, noted, open_desk
+from tests.engine.desk import ACTOR, KIND, START_MS, Clock, check_log, new_desk, note, noted, open_desk, site
 
 KEEP = Retention(points_days=30, commits_hours=24, range_commits=3)
 
@@ -187,11 +189,12 @@ def test_a_vault_opens_while_what_it_listed_is_being_pruned(store: ObjectStore, 
     for name in "abc":
         keeper.write(note(name), ACTOR)
     faulty = FaultyStore(store)
-    keepers, pruned = iter([keeper]), []
+    pruning, pruned = threading.Lock(), []
 
     def prune_after_the_listing(op: str) -> None:
-        if op == "log:get" and (tending := next(keepers, None)) is not None:
-            pruned.append(tend(tending, 2 * START_MS, KEEP))
+        if op == "log:get":
+            with pruning:
+                pruned.extend([] if pruned else [tend(keeper, 2 * START_MS, KEEP)])
 
     faulty.before_call = prune_after_the_listing
     vault = open_desk(faulty, tmp_path / "cache", clock)
@@ -199,3 +202,17 @@ def test_a_vault_opens_while_what_it_listed_is_being_pruned(store: ObjectStore, 
     assert noted(vault) == ["a", "b", "c"]
     vault.close()
     keeper.close()
+
+
+def test_an_id_is_not_free_because_the_first_commit_was_pruned(
+    folder: DirectoryStore, tmp_path: Path, vault: Vault, clock: Clock
+) -> None:
+    make_snapshot(vault)
+    clock.ms += 31 * DAY_MS
+    vault.write(note("late"), ACTOR)
+    tend(vault, clock.ms, KEEP)
+    assert vault.log.look(TXID(1)) is None
+    with pytest.raises(Conflict) as caught:
+        create_vault(site(folder, tmp_path / "intruder", clock), "desk", KIND)
+    assert caught.value.code == "vault_exists"
+    assert at_level(vault.log, COMMIT_LEVEL) == [(10, 10)]
