@@ -288,6 +288,18 @@ CREATE TABLE vaultry_settings (
   updated_at TEXT NOT NULL CHECK (length(updated_at) = 24)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TRIGGER vaultry_origin_is_never_changed BEFORE UPDATE ON vaultry_settings
+WHEN OLD.key = 'origin'
+BEGIN
+  SELECT RAISE(ABORT, 'origin_fixed: keys are derived from the origin of a vault');
+END;
+
+CREATE TRIGGER vaultry_origin_is_never_removed BEFORE DELETE ON vaultry_settings
+WHEN OLD.key = 'origin'
+BEGIN
+  SELECT RAISE(ABORT, 'origin_fixed: keys are derived from the origin of a vault');
+END;
+
 -- The data key of personal columns, wrapped by the master key. Destroying it makes them unreadable for good.
 CREATE TABLE vaultry_personal_keys (
   id           TEXT NOT NULL PRIMARY KEY,

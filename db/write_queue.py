@@ -16,13 +16,17 @@ class WriteQueue:
         self._lock = threading.Lock()
         self._waiting: list[Pending] = []
         self._led = False
+        self._leader = 0
 
     def join(self, pending: Pending) -> bool:
         """Wait until the work is done (False) or its caller is the one to lead (True): it must then `hand_over`."""
         with self._lock:
+            if self._led and self._leader == threading.get_ident():
+                raise AssertionError("a work must not write to its own vault: it would wait for itself")
             self._waiting.append(pending)
             if not self._led:
                 self._led = True
+                self._leader = threading.get_ident()
                 return True
             pending.wake = threading.Lock()
             pending.wake.acquire()
@@ -31,7 +35,10 @@ class WriteQueue:
         except BaseException:
             self._withdraw(pending)
             raise
-        return not pending.done
+        if pending.done:
+            return False
+        self._leader = threading.get_ident()
+        return True
 
     def take(self, most: int) -> list[Pending]:
         """The first works of the queue, the leader's own before the others."""
@@ -52,6 +59,7 @@ class WriteQueue:
     def hand_over(self) -> None:
         """Let the caller of the first work that waits lead, if there is one."""
         with self._lock:
+            self._leader = 0
             if not self._waiting:
                 self._led = False
             elif (wake := self._waiting[0].wake) is not None:

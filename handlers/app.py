@@ -7,7 +7,8 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from importlib import import_module
+from typing import TypeVar, cast
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -21,7 +22,7 @@ from db.clock import Moment
 from db.errors import MethodNotAllowed, NotFound, TooLarge
 from db.events import Event, emit
 from db.registry.signing_keys import PUBLISHED_SECONDS, jwks
-from handlers import auth, rest, sign_in_page
+from handlers import rest
 from handlers.call import Call
 from handlers.errors import error_reply
 from handlers.reply import Reply
@@ -75,13 +76,13 @@ def create_app(services: Services, run: Run) -> Starlette:
         route("/.well-known/jwks.json", _jwks, "GET"),
         route("/{vault}/rest/v1/rpc/{verb}", rest.serve_verb, *tables),
         route("/{vault}/rest/v1/{table}", rest.serve_table, *tables),
-        route("/{vault}/auth/v1/otp", auth.request_otp, "POST"),
-        route("/{vault}/auth/v1/verify", sign_in_page.show, "GET"),
-        route("/{vault}/auth/v1/verify", auth.verify_otp, "POST"),
-        route("/{vault}/auth/v1/token", auth.issue_token, "POST"),
-        route("/{vault}/auth/v1/logout", auth.sign_out, "POST"),
-        route("/{vault}/auth/v1/user", auth.get_user, "GET"),
-        route("/{vault}/auth/v1/user", auth.update_user, "PUT"),
+        route("/{vault}/auth/v1/otp", _signing_in("handlers.auth", "request_otp"), "POST"),
+        route("/{vault}/auth/v1/verify", _signing_in("handlers.sign_in_page", "show"), "GET"),
+        route("/{vault}/auth/v1/verify", _signing_in("handlers.auth", "verify_otp"), "POST"),
+        route("/{vault}/auth/v1/token", _signing_in("handlers.auth", "issue_token"), "POST"),
+        route("/{vault}/auth/v1/logout", _signing_in("handlers.auth", "sign_out"), "POST"),
+        route("/{vault}/auth/v1/user", _signing_in("handlers.auth", "get_user"), "GET"),
+        route("/{vault}/auth/v1/user", _signing_in("handlers.auth", "update_user"), "PUT"),
         route("/{vault}/auth/v1/.well-known/jwks.json", _jwks, "GET"),
     ]
 
@@ -94,6 +95,16 @@ def create_app(services: Services, run: Run) -> Starlette:
     # It would answer a path with a slash too many by a redirect to whatever host the request named.
     app.router.redirect_slashes = False
     return app
+
+
+def _signing_in(module: str, name: str) -> Serve:
+    """A handler whose module is loaded by its first request: most requests are signed in already."""
+
+    def serve(services: Services, call: Call) -> Reply:
+        handler = cast("Serve", getattr(import_module(module), name))
+        return handler(services, call)
+
+    return serve
 
 
 async def _respond(services: Services, run: Run, serve: Serve, path: str, request: Request) -> Response:

@@ -150,6 +150,8 @@ class DirectoryStore:
             # Over NFS the answer to a link that worked can get lost, and the client's own repetition then finds the
             # name taken. The second name of the staged file tells our success from somebody else's.
             if os.stat(staged).st_nlink < 2:
+                # Whoever finds the name taken goes on to rely on it: an earlier put of it may lack this very sync.
+                _sync_folder(os.path.dirname(final))
                 raise ObjectExists(f"{op}: {key} is taken") from exc
         except OSError as exc:
             if exc.errno in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):

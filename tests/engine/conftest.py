@@ -1,6 +1,8 @@
-"""Each kind of store, empty, for the proofs about the engine; the bucket's server is one for a whole session."""
+"""Each kind of store, empty, and what the engine reports; the bucket's server is one for a whole session."""
 
-from collections.abc import Iterator
+import json
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 def folder(tmp_path: Path) -> DirectoryStore:
     """A store in a folder, empty."""
     return DirectoryStore(tmp_path / "store")
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[str]]:
+    """The reasons or paths of the events of a name so far."""
+    caplog.set_level(logging.INFO, logger="vaultry")
+
+    def named(name: str) -> list[str]:
+        records = [json.loads(record.getMessage()) for record in caplog.records if record.name == "vaultry"]
+        return [str(found.get("reason", found.get("path"))) for found in records if found["event"] == name]
+
+    return named

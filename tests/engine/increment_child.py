@@ -34,7 +34,7 @@ def count_up(vault: Vault, name: str, times: int, acknowledged: list[str]) -> No
 
 
 def main(job: dict[str, object]) -> None:
-    store = open_store(str(job["store"]), **dict(job["keys"]))  # type: ignore[call-overload]
+    store = open_store(str(job["store"]), **dict(job["keys"]))
     vault = open_desk(store, Path(str(job["folder"])))
     acknowledged: list[str] = []
     threads = [

@@ -1,89 +1,36 @@
-"""The local copy: what its marker proves is kept, all else is made anew, and edits by hand stay out of the log."""
+"""The local copy: what its marker proves is kept, and all else is made anew from a log that must be whole."""
 
-import json
-import logging
 import os
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import db.cache
 from db.cache import CacheFolder, Marker
-from db.errors import CorruptLog, StoreUnavailable, Unavailable
-from db.history import restore
+from db.errors import CorruptLog, Unavailable
 from db.local_copy import LocalCopy
 from db.ltx import TXID
 from db.retention import HOUR_MS, Retention, tend
 from db.stores.directory import DirectoryStore
-from db.transaction import ReadTx, WriteTx
-from db.vault import FIRST_UNCONSTRAINED, Vault, VaultOptions
+from db.vault import FIRST_UNCONSTRAINED
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import (
     ACTOR,
     START_MS,
     Clock,
     check_log,
-    content,
-    content_at,
     new_desk,
     note,
     noted,
     open_desk,
-    site,
 )
-
-HAND_EDIT = "INSERT INTO shelves (name) VALUES ('by hand')"
-
-
-@pytest.fixture
-def events(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[str]]:
-    """The reasons or paths of the events of a name so far."""
-    caplog.set_level(logging.INFO, logger="vaultry")
-
-    def named(name: str) -> list[str]:
-        records = [json.loads(record.getMessage()) for record in caplog.records if record.name == "vaultry"]
-        return [str(found.get("reason", found.get("path"))) for found in records if found["event"] == name]
-
-    return named
+from tests.engine.local_files import abandon, shelves, slot
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def vault(folder: DirectoryStore, cache: Path) -> Iterator[Vault]:
-    opened = new_desk(folder, cache)
-    yield opened
-    opened.close()
-
-
-def slot(cache: Path, number: int = 0) -> Path:
-    return cache / "desk" / str(number)
-
-
-def edit_by_hand(cache: Path, sql: str = HAND_EDIT) -> None:
-    with closing(sqlite3.connect(slot(cache) / "vault.sqlite", isolation_level=None)) as connection:
-        connection.execute(sql)
-
-
-def shelves(tx: ReadTx) -> list[str]:
-    return [row["name"] for row in tx.rows("SELECT name FROM shelves ORDER BY name")]
-
-
-def add_shelf(name: str) -> Callable[[WriteTx], None]:
-    return lambda tx: tx.insert("shelves", name=name)
-
-
-def kept_shelves(path: Path) -> list[str]:
-    """The shelves in a file that was kept aside."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return shelves(ReadTx(connection))
 
 
 def test_a_closed_copy_is_taken_up_again_without_fetching(folder: DirectoryStore, cache: Path, events) -> None:
@@ -152,138 +99,6 @@ def test_a_removed_copy_is_made_anew(folder: DirectoryStore, cache: Path) -> Non
     vault.close()
 
 
-def test_an_edit_while_closed_is_kept_aside_and_not_published(folder: DirectoryStore, cache: Path, events) -> None:
-    new_desk(folder, cache).close()
-    edit_by_hand(cache)
-    vault = open_desk(folder, cache)
-    assert vault.read(shelves).value == []
-    (kept,) = events("EditKept")
-    assert kept_shelves(Path(kept)) == ["by hand"]
-    vault.write(add_shelf("by the engine"), ACTOR)
-    assert content_at(vault.log, vault.head.txid)["shelves"] == [(1, "integer", "by the engine", "text")]
-    vault.close()
-
-
-@pytest.mark.parametrize(
-    "then",
-    [
-        "write",
-        "close",
-        "catch up",
-        "fold",
-        "restore",
-        "alter",
-    ],
-)
-def test_an_edit_while_open_is_kept_aside_and_not_published(
-    folder: DirectoryStore, cache: Path, tmp_path: Path, events, then: str
-) -> None:
-    options = VaultOptions(wal_bytes=1) if then == "fold" else VaultOptions()
-    vault = new_desk(folder, cache, options=options)
-    before = vault.bookmark
-    vault.write(note("a"), ACTOR)
-    edit_by_hand(cache)
-    if then in ("write", "fold"):
-        vault.write(note("b"), ACTOR)
-    elif then == "catch up":
-        rival = open_desk(folder, tmp_path / "rival")
-        rival.write(note("b"), ACTOR)
-        rival.close()
-        assert noted(vault) == ["a", "b"]
-    elif then == "restore":
-        restore(vault, site(folder, cache), before, ACTOR)
-    elif then == "alter":
-        vault.alter(lambda connection: bool(connection.execute("CREATE TABLE extra (id INTEGER) STRICT")))
-    if then == "close":
-        vault.close()
-        vault = open_desk(folder, cache)
-    assert vault.read(shelves).value == []
-    (kept,) = events("EditKept")
-    assert kept_shelves(Path(kept)) == ["by hand"]
-    assert vault.read_raw(lambda connection, _: content(connection)).value == content_at(vault.log, vault.head.txid)
-    check_log(folder)
-    vault.close()
-
-
-def test_an_edit_while_the_store_is_asked_is_not_taken_in_with_what_it_answers(
-    folder: DirectoryStore, cache: Path, tmp_path: Path, events
-) -> None:
-    faulty = FaultyStore(folder)
-    vault = new_desk(faulty, cache)
-    rival = open_desk(folder, tmp_path / "rival")
-    rival.write(note("a"), ACTOR)
-    edits = [HAND_EDIT]
-
-    def edit_during_the_second_look(op: str) -> None:
-        if faulty.calls["commit:look"] == 2 and edits:
-            edit_by_hand(cache, edits.pop())
-
-    faulty.calls.clear()
-    faulty.after_call = edit_during_the_second_look
-    assert noted(vault) == ["a"]
-    assert edits == []
-    assert vault.read(shelves).value == []
-    assert len(events("EditKept")) == 1
-    vault.close()
-    rival.close()
-
-
-def test_an_edit_at_the_very_moment_of_a_commit_is_not_published(
-    folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch, events
-) -> None:
-    import db.vault
-
-    vault = new_desk(folder, cache)
-    original, edits = db.vault.run_group, [HAND_EDIT]
-
-    def run_after_an_edit(*args):
-        if edits:
-            edit_by_hand(cache, edits.pop())
-        return original(*args)
-
-    monkeypatch.setattr(db.vault, "run_group", run_after_an_edit)
-    vault.write(note("a"), ACTOR)
-    assert vault.read(shelves).value == []
-    assert content_at(vault.log, vault.head.txid)["shelves"] == []
-    assert len(events("EditKept")) == 1
-    assert check_log(folder) == ["a"]
-    vault.close()
-
-
-def test_only_the_newest_kept_edits_stay(folder: DirectoryStore, cache: Path) -> None:
-    clock = Clock()
-    new_desk(folder, cache, clock).close()
-    for number in range(5):
-        clock.ms += 1000
-        vault = open_desk(folder, cache, clock)
-        vault.write(note(f"request {number}"), ACTOR)
-        vault.close()
-        edit_by_hand(cache, f"INSERT INTO shelves (name) VALUES ('by hand {number}')")
-    open_desk(folder, cache, clock).close()
-    kept = sorted((slot(cache) / "kept").glob("*.sqlite"))
-    assert [kept_shelves(path) for path in kept] == [[f"by hand {number}"] for number in (2, 3, 4)]
-
-
-def test_the_engines_own_leftovers_of_a_crash_are_not_kept(folder: DirectoryStore, cache: Path, events) -> None:
-    vault = new_desk(folder, cache)
-    faulty = FaultyStore(folder)
-    vault.close()
-
-    class Killed(BaseException):
-        """Stands for the end of the process."""
-
-    vault = open_desk(faulty, cache)
-    faulty.before_call = _raise_at("commit:put", Killed)
-    vault._undo = lambda: None  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        vault.write(note("unmade"), ACTOR)
-    abandon(vault)
-    vault = open_desk(folder, cache)
-    assert noted(vault) == []
-    assert events("EditKept") == []
-    vault.close()
-
-
 def _raise_at(step: str, error: type[BaseException]) -> Callable[[str], None]:
     def hook(op: str) -> None:
         if op == step:
@@ -297,10 +112,24 @@ def abort(*_: object) -> None:
     raise ConnectionAbortedError
 
 
-def abandon(vault: Vault) -> None:
-    """Let go of the files as a killed process does: nothing is folded, no marker written."""
-    vault._copy.connections.close_abandoned()
-    vault._copy.cache.close()
+def test_the_engines_own_leftovers_of_a_crash_are_not_kept(folder: DirectoryStore, cache: Path, events) -> None:
+    vault = new_desk(folder, cache)
+    faulty = FaultyStore(folder)
+    vault.close()
+
+    class Killed(BaseException):
+        """Stands for the end of the process."""
+
+    vault = open_desk(faulty, cache)
+    faulty.before_call = _raise_at("commit:put", Killed)
+    vault._undo = lambda: None
+    with pytest.raises(Killed):
+        vault.write(note("unmade"), ACTOR)
+    abandon(vault)
+    vault = open_desk(folder, cache)
+    assert noted(vault) == []
+    assert events("EditKept") == []
+    vault.close()
 
 
 def test_what_a_killed_process_had_made_durable_is_folded_in_and_not_fetched_again(
@@ -474,21 +303,6 @@ def test_an_open_copy_that_was_long_asleep_catches_up_over_pruned_commits(
     assert noted(awake) == ["a", "b", "c", "d"]
     asleep.close()
     awake.close()
-
-
-def test_a_store_that_fails_while_an_edit_is_undone_leaves_a_vault_that_recovers(
-    folder: DirectoryStore, cache: Path
-) -> None:
-    faulty = FaultyStore(folder)
-    vault = new_desk(faulty, cache)
-    edit_by_hand(cache)
-    faulty.arm("error_before", "log:get")
-    with pytest.raises(StoreUnavailable):
-        vault.write(note("a"), ACTOR)
-    vault.write(note("b"), ACTOR)
-    assert noted(vault) == ["b"]
-    assert vault.read(shelves).value == []
-    vault.close()
 
 
 def test_a_copy_that_could_not_be_written_is_made_anew_by_the_next_call(

@@ -291,3 +291,13 @@ def test_a_work_that_fails_makes_no_commit(faulty: FaultyStore, vault: Vault) ->
         vault.write(fail, ACTOR)
     assert faulty.calls == {"commit:look": 1}
     assert vault.head == head
+
+
+def test_a_work_that_writes_to_its_own_vault_fails_instead_of_waiting_for_itself(vault: Vault) -> None:
+    def nested(tx: WriteTx) -> None:
+        visit(tx)
+        vault.write(visit, ACTOR)
+
+    with pytest.raises(AssertionError, match="own vault"):
+        vault.write(nested, ACTOR)
+    assert vault.write(visit, ACTOR).value == 1

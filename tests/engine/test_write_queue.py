@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,7 +82,10 @@ def test_a_caller_interrupted_in_the_queue_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, handed_over: bool
 ) -> None:
     queue, works = WriteQueue(), [pending() for _ in range(3)]
-    assert queue.join(works[0])
+    led = threading.Event()
+    leader = threading.Thread(target=lambda: queue.join(works[0]) and led.wait(PATIENCE_S))
+    leader.start()
+    wait_until(lambda: works[0] in queue._waiting)
     queue.take(9)
 
     def meanwhile() -> None:
@@ -91,10 +95,9 @@ def test_a_caller_interrupted_in_the_queue_is_not_waited_for(
             queue.hand_over()
 
     joined: list[tuple[threading.Thread, list[bool]]] = []
-    lock = Interrupted(meanwhile)
-    locks = iter([lock])
-    real = threading.Lock
-    monkeypatch.setattr("db.write_queue.threading.Lock", lambda: next(locks, None) or real())
+    locks = iter([Interrupted(meanwhile)])
+    patched = SimpleNamespace(Lock=lambda: next(locks, None) or threading.Lock(), get_ident=threading.get_ident)
+    monkeypatch.setattr("db.write_queue.threading", patched)
     with pytest.raises(KeyboardInterrupt):
         queue.join(works[1])
     if not handed_over:
@@ -102,5 +105,7 @@ def test_a_caller_interrupted_in_the_queue_is_not_waited_for(
         queue.hand_over()
     thread, told = joined[0]
     thread.join(PATIENCE_S)
+    led.set()
+    leader.join(PATIENCE_S)
     assert told == [True], "the lead went to the one behind"
     assert queue.take(9) == [works[2]]
