@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from db.clock import Moment, system_moment
 from db.errors import NotFound
@@ -22,9 +23,10 @@ from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Vault, VaultOptions
 from db.vault_pool import VaultPool
 from domain.charter import Charter
 from domain.charters import CHARTERS
-from handlers.delivery import deliver_outbox
-from handlers.mail import MailSender, mail_sender
 from handlers.settings import Settings
+
+if TYPE_CHECKING:
+    from handlers.mail import MailSender
 
 T = TypeVar("T")
 REGISTRY_ID = "registry"
@@ -43,7 +45,6 @@ class Services:
         self.settings = settings
         self.clock = clock
         self.keyring = KeyRing(settings.secret)
-        self.sender: MailSender = mail_sender(settings.mail, settings.mail_from)
         options = VaultOptions(readers=readers, commit_attempts=settings.commit_attempts)
         endpoint = settings.s3_endpoint or None
         store = open_store(settings.store_address, endpoint=endpoint, timeout_s=settings.put_timeout_ms / 1000)
@@ -63,6 +64,13 @@ class Services:
             if self._registry is not None:
                 self._registry.close()
                 self._registry = None
+
+    @cached_property
+    def sender(self) -> "MailSender":
+        """The way out for mail. Loaded when the first mail is due: most processes never send one."""
+        from handlers.mail import mail_sender
+
+        return mail_sender(self.settings.mail, self.settings.mail_from)
 
     @property
     def registry(self) -> Vault:
@@ -137,6 +145,8 @@ class Services:
 
     def deliver(self, vault: Vault) -> None:
         """Deliver what the vault's last commits asked for."""
+        from handlers.delivery import deliver_outbox  # as `sender`
+
         deliver_outbox(vault, self.sender, self.clock())
 
     def _open_registry(self) -> Vault:
