@@ -7,6 +7,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from db.clock import Moment
@@ -17,7 +18,9 @@ from db.registry.email_codes import purge_codes
 from db.registry.one_time_links import purge_links
 from db.registry.refresh_tokens import purge_sessions
 from db.registry.signing_keys import rotate_signing_keys
-from db.retention import Retention, tend
+from db.retention import DAY_MS, Retention, tend
+from db.stores.base import ObjectStore
+from db.stores.directory import DirectoryStore
 from db.transaction import Actor, WriteTx
 from db.vault import Vault
 from handlers.delivery import deliver_outbox
@@ -30,6 +33,7 @@ Job = Callable[[Vault], object]
 def maintain(services: Services, keep: Retention) -> None:
     """One round over the registry and the vaults this process has open."""
     now = services.clock()
+    _sweep(services.site.store, now)
     common: Sequence[tuple[str, Job]] = (
         ("outbox.deliver", lambda vault: deliver_outbox(vault, services.sender, now)),
         ("answers.forget", lambda vault: _write(vault, "answers.forget", forget_old_answers, now)),
@@ -40,6 +44,13 @@ def maintain(services: Services, keep: Retention) -> None:
         with services.pool.borrow(vault_id) as vault:
             if vault is not None:
                 _run(vault, (*common, ("state.report", lambda vault: _report(services.registry, vault, now))))
+
+
+def _sweep(store: ObjectStore, now: Moment) -> None:
+    """Remove what writers that were killed left beside a directory store; after a day none of it is in flight."""
+    if isinstance(store, DirectoryStore):
+        with suppress(OSError):
+            store.remove_stale(before_ms=now.ms - DAY_MS)
 
 
 def _registry_jobs(services: Services, now: Moment) -> Sequence[tuple[str, Job]]:

@@ -78,3 +78,16 @@ def test_a_job_that_fails_stops_no_other_and_leaves_no_data_in_the_log(services,
         assert directory_entry(services, entry.id).bookmark is not None
     assert "log.tend" in caplog.text
     assert "Anna" not in caplog.text
+
+
+def test_what_a_killed_writer_left_in_staging_goes_after_a_day(services, tmp_path, clock):
+    maintain(services, Retention())
+    left = tmp_path / "staging" / "left"
+    left.write_bytes(b"half an object")
+    made_ms = int(left.stat().st_ctime * 1000)
+    clock.ms = made_ms + DAY_MS - 1000
+    maintain(services, Retention())
+    assert left.exists()
+    clock.ms = made_ms + DAY_MS + 1000
+    maintain(services, Retention())
+    assert not left.exists()
