@@ -64,7 +64,7 @@ def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None
     writer.execute(BEGIN)
     try:
         for pending in works:
-            _run_one(writer, guard, trail, pending)
+            _run_one(writer, guard, trail, pending, alone=len(works) == 1)
             _require_transaction(writer)
         # Works that were rolled back leave pages that SQLite would write again as they were.
         writer.execute(ROLLBACK if all(pending.error is not None for pending in works) else COMMIT)
@@ -84,10 +84,14 @@ def run_group(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None
     return True
 
 
-def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None, pending: Pending) -> None:
+def _run_one(
+    writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None, pending: Pending, *, alone: bool
+) -> None:
+    """Run one work. alone: nobody shares the transaction; the caller rolls all of it back if the work fails."""
     pending.value, pending.error = None, None
     fresh = 0 if trail is None else trail.fresh
-    writer.execute(SAVEPOINT)
+    if not alone:
+        writer.execute(SAVEPOINT)
     try:
         guard.open = False
         try:
@@ -99,13 +103,15 @@ def _run_one(writer: sqlite3.Connection, guard: Guard, trail: AuditTrail | None,
         if trail is not None:
             actor = replace(pending.actor, id=tx.acting_as) if tx.acting_as else pending.actor
             trail.flush(actor, pending.now.text)
-        writer.execute(RELEASE)
+        if not alone:
+            writer.execute(RELEASE)
     except Exception as exc:
         # Whatever a work raises is its caller's to see.
         pending.error = exc
         if writer.in_transaction:
-            writer.execute(ROLLBACK_WORK)
-            writer.execute(RELEASE)
+            if not alone:
+                writer.execute(ROLLBACK_WORK)
+                writer.execute(RELEASE)
             if trail is not None:
                 trail.forget_undone(fresh)
 

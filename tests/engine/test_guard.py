@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 import pytest
 
+from db.guard import RELEASE, ROLLBACK_WORK, SAVEPOINT
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx, Statement, WriteTx
 from db.vault import Vault
@@ -234,7 +235,9 @@ def test_a_work_cannot_speak_for_the_engine_by_repeating_its_words(vault: Vault)
     private = [
         sql for sql in spoken if any(word in sql for word in ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "DELETE"))
     ]
-    assert len(private) >= 5
+    assert len(private) >= 3
+    # A work that shares its commit stands between these as well.
+    private += [SAVEPOINT, ROLLBACK_WORK, RELEASE]
     for sql in {sql.partition(" /*")[0] for sql in private}:
         with pytest.raises(sqlite3.Error):
             attempt(vault, sql, "work")
