@@ -158,7 +158,7 @@ class ListOf:
 
     def parse(self, value: Any, name: str) -> list[Any]:
         """The parsed items, in order."""
-        if not _is_list(value):
+        if not is_json_list(value):
             raise Invalid(f"{name}: got {_kind(value)}, wanted a list", field=name)
         items = value
         if not self.minimum <= len(items) <= self.maximum:
@@ -238,7 +238,7 @@ def is_json_object(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
+def is_json_list(value: Any) -> TypeGuard[list[Any]]:
     """Whether the value is a JSON list, its items unknown."""
     return isinstance(value, list)
 

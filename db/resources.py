@@ -41,6 +41,8 @@ class Resource:
     masks: columns that read as NULL unless one of their policies holds for the row.
     hidden: columns that do not exist for clients. personal: columns that are ciphertext in the file.
     redacted: further columns whose values stay out of the audit log, such as tokens that open a door.
+    json: columns that hold JSON text, besides those whose field is a list or an object. search: full-text indexes:
+    the FTS5 table for a column, which has a column of that name and whose rowid is the row's.
     check: a rule beyond SQL, run in the transaction before the row is written (old is None on insert); may raise
     and may change `new`.
     """
@@ -58,4 +60,6 @@ class Resource:
     hidden: frozenset[str] = frozenset()
     personal: frozenset[str] = frozenset()
     redacted: frozenset[str] = frozenset()
+    json: frozenset[str] = frozenset()
+    search: Mapping[str, str] = field(default_factory=dict[str, str])
     check: Callable[[WriteTx, Principal, Row | None, Values, Moment], None] = _no_rule

@@ -15,7 +15,7 @@ class RestAnswer:
     body: JSON text, '' when none is to be sent. returned: rows in the body, or touched by the write.
     total: rows without the page, None when it was not asked for. first: the offset. writes: whether rows may have
     changed. inserted: new rows of a write. applied: values of `Preference-Applied`. location: query string that names
-    the one new row, such as `id=eq.1`.
+    the one new row, such as `id=eq.1`. etag: of the rows in the body, '' for none. warnings: for the client to read.
     """
 
     body: str
@@ -26,6 +26,8 @@ class RestAnswer:
     inserted: int = 0
     applied: tuple[str, ...] = ()
     location: str | None = None
+    etag: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def content_range(self) -> str:
@@ -58,4 +60,4 @@ def single_object(body: str, returned: int) -> str:
 
 def applied_preferences(preferences: Preferences, *, writes: bool) -> tuple[str, ...]:
     """Those that had an effect: the ones about writing do not on a read."""
-    return tuple(p for p in preferences.applied if writes or p.startswith(("count=", "handling=")))
+    return tuple(p for p in preferences.applied if writes or p.startswith(("count=", "handling=", "timezone=")))

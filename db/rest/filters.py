@@ -3,33 +3,55 @@
 Knows PostgREST's grammar; not which columns exist, nor their types.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from db.errors import Invalid
+from db.rest.array_text import parse_array
 from db.rest.lexer import Cursor
 from db.rest.limits import LOGIC_DEPTH, within
+from db.rest.places import JsonPath
 
-__all__ = ["COMPARISONS", "Condition", "Filter", "Logic", "parse_condition", "parse_logic"]
+__all__ = [
+    "COMPARISONS",
+    "CONTAINMENTS",
+    "PATTERNS",
+    "QUANTIFIED",
+    "RANGES",
+    "SEARCHES",
+    "Condition",
+    "Filter",
+    "Logic",
+    "parse_condition",
+    "parse_logic",
+]
 
 COMPARISONS = ("eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "isdistinct")
+PATTERNS = ("match", "imatch")
+SEARCHES = ("fts", "plfts", "phfts", "wfts")
+CONTAINMENTS = ("cs", "cd", "ov")
+RANGES = ("sl", "sr", "nxr", "nxl", "adj")
+QUANTIFIED = frozenset(("eq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch"))
+_QUANTIFIERS = ("any", "all")
+_OPERATORS = (*COMPARISONS, *PATTERNS, *SEARCHES, *CONTAINMENTS, *RANGES, "in", "is")
 _IS_WORDS = ("null", "not_null", "true", "false", "unknown")
-_NOT_IMPLEMENTED = frozenset(
-    ("match", "imatch", "fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj")
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One test of one column. operator: a comparison, `in` or `is`. value: a tuple for `in`, a word for `is`."""
+class Condition(NamedTuple):
+    """One test of one column, or of a place in the JSON it holds.
+
+    value: a tuple for `in` and quantified operators, a word for `is`, else the text as given.
+    quantifier: `any` or `all`. language: of a full-text search.
+    """
 
     column: str
     operator: str
     value: str | tuple[str, ...]
     negated: bool = False
+    path: JsonPath | None = None
+    quantifier: str | None = None
+    language: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(NamedTuple):
     """Several tests joined. operator: `and` or `or`."""
 
     operator: str
@@ -40,18 +62,28 @@ class Logic:
 Filter = Condition | Logic
 
 
-def parse_condition(column: str, text: str) -> Condition:
-    """The condition of a parameter `column=text`; quotes mean something inside `in.(...)` only. Raises Invalid."""
+class _Operator(NamedTuple):
+    """What stands before the value, its dot included."""
+
+    name: str
+    negated: bool
+    quantifier: str | None
+    language: str | None
+
+
+def parse_condition(column: str, text: str, path: JsonPath | None = None) -> Condition:
+    """The condition of a parameter `column=text`; quotes mean something inside brackets only. Raises Invalid."""
     cursor = Cursor(text, "filter")
-    negated, operator = _operator(cursor)
-    if operator == "in":
-        condition = Condition(column, operator, _list(cursor), negated)
-    elif operator == "is":
-        condition = Condition(column, operator, _is_word(cursor, cursor.rest()), negated)
+    operator = _operator(cursor)
+    value: str | tuple[str, ...]
+    if operator.name == "in":
+        value = _list(cursor)
+    elif operator.name == "is":
+        value = _is_word(cursor, cursor.rest())
     else:
-        condition = Condition(column, operator, cursor.rest(), negated)
+        value = _operand(cursor, operator, cursor.rest())
     cursor.need_end()
-    return condition
+    return _condition(column, operator, value, path)
 
 
 def parse_logic(operator: str, negated: bool, text: str) -> Logic:
@@ -60,6 +92,11 @@ def parse_logic(operator: str, negated: bool, text: str) -> Logic:
     logic = Logic(operator, _members(cursor, 1), negated)
     cursor.need_end()
     return logic
+
+
+def _condition(column: str, operator: _Operator, value: str | tuple[str, ...], path: JsonPath | None) -> Condition:
+    """The parts of a condition put together."""
+    return Condition(column, operator.name, value, operator.negated, path, operator.quantifier, operator.language)
 
 
 def _members(cursor: Cursor, depth: int) -> tuple[Filter, ...]:
@@ -80,28 +117,50 @@ def _member(cursor: Cursor, depth: int) -> Filter:
             if cursor.sees(f"{prefix}("):
                 cursor.need(prefix)
                 return Logic(word, _members(cursor, depth + 1), negated)
-    column = cursor.name()
+    column, path = cursor.name(), cursor.path()
     cursor.need(".")
-    negated, operator = _operator(cursor)
-    if operator == "in":
-        return Condition(column, operator, _list(cursor), negated)
-    if operator == "is":
-        return Condition(column, operator, _is_word(cursor, cursor.until(",)")), negated)
-    return Condition(column, operator, _value(cursor), negated)
+    operator = _operator(cursor)
+    value: str | tuple[str, ...]
+    if operator.name == "in":
+        value = _list(cursor)
+    elif operator.name == "is":
+        value = _is_word(cursor, cursor.until(",)"))
+    elif operator.name in RANGES or (operator.name in CONTAINMENTS and not cursor.sees('"')):
+        value = _bracketed(cursor)
+    else:
+        value = _operand(cursor, operator, _value(cursor))
+    return _condition(column, operator, value, path)
 
 
-def _operator(cursor: Cursor) -> tuple[bool, str]:
-    """Whether `not.` stood before it, and the operator, with the dot after it read."""
+def _operator(cursor: Cursor) -> _Operator:
+    """The operator with its `not.` and what stands in brackets behind it, and the dot after it read."""
     negated = cursor.take("not.")
     start = cursor.position
-    operator = cursor.until(".(,)")
-    if operator in _NOT_IMPLEMENTED or (operator in COMPARISONS and cursor.sees("(")):
-        raise Invalid(f"the operator {cursor.text[start:][:40]!r} is not implemented", code="PGRST127")
-    if operator not in (*COMPARISONS, "in", "is"):
+    name = cursor.until(".(,)")
+    if name not in _OPERATORS:
         cursor.position = start
-        cursor.fail(f"an operator ({', '.join(COMPARISONS)}, in, is; not. before any)")
+        cursor.fail(f"an operator ({', '.join(_OPERATORS)}; not. before any)")
+    quantifier = language = None
+    if name in QUANTIFIED and cursor.take("("):
+        quantifier = cursor.until(")")
+        if quantifier not in _QUANTIFIERS:
+            cursor.fail("any or all in the brackets")
+        cursor.need(")")
+    elif name in SEARCHES and cursor.take("("):
+        language = cursor.until(")")
+        cursor.need(")")
     cursor.need(".")
-    return negated, operator
+    return _Operator(name, negated, quantifier, language)
+
+
+def _operand(cursor: Cursor, operator: _Operator, text: str) -> str | tuple[str, ...]:
+    """The value; for a quantified operator the values of the list `{a,b}`."""
+    if operator.quantifier is None:
+        return text
+    values = parse_array(text)
+    if values is None or None in values:
+        cursor.fail(f"values in braces after {operator.name}({operator.quantifier}), such as {{a,b}}")
+    return tuple(value for value in values if value is not None)
 
 
 def _list(cursor: Cursor) -> tuple[str, ...]:
@@ -121,10 +180,17 @@ def _value(cursor: Cursor) -> str:
     if cursor.sees('"'):
         return cursor.quoted()
     if cursor.sees("{"):
-        inside = cursor.until("}")
-        cursor.need("}")
-        return inside + "}"
+        return cursor.balanced("{", "}")
     return cursor.until(",)")
+
+
+def _bracketed(cursor: Cursor) -> str:
+    """A value that brings brackets of its own: a range `[1,5)`, a list or an object; else as any value."""
+    if cursor.sees('"'):
+        return cursor.quoted()
+    if cursor.sees("[") or cursor.sees("("):
+        return cursor.balanced("[(", "])")
+    return _value(cursor)
 
 
 def _is_word(cursor: Cursor, word: str) -> str:

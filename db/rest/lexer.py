@@ -1,13 +1,17 @@
 """A cursor over one piece of query text: tokens, names, quoted values. Knows characters; not what they ask for."""
 
+import re
 from typing import NoReturn
 
-from db.errors import Invalid
+from db.errors import Invalid, NotFound
+from db.rest.limits import PATH_STEPS, within
+from db.rest.places import JsonPath
 
 __all__ = ["Cursor"]
 
-_RESERVED = frozenset(',.:()!*"')
+_BARE = re.compile(r'(?:[^,.:()!*"\-]|-(?!>))*')
 _SHOWN_CHARACTERS = 120
+_INDEX_DIGITS = 9
 
 
 class Cursor:
@@ -49,12 +53,45 @@ class Cursor:
         """A name: in double quotes, or bare up to a reserved character. Blanks around a bare one are dropped."""
         if self.sees('"'):
             return self.quoted()
-        name = self.until(_RESERVED).strip()
+        name = self._bare().strip()
         if not name:
             self.fail("a name")
-        if "->" in name:
-            raise Invalid(f"{name}: paths into JSON are not implemented", code="PGRST127")
         return name
+
+    def path(self) -> JsonPath | None:
+        """The way into JSON that follows a name, such as `->a->0->>b`; None when there is none."""
+        if not self.sees("->"):
+            return None
+        steps: list[str | int] = []
+        as_text = False
+        while self.take("->"):
+            if as_text:
+                raise NotFound(
+                    "operator does not exist: text -> unknown", code="42883", hint="Only the last may be ->>."
+                )
+            as_text = self.take(">")
+            steps.append(self._step())
+        within(len(steps), PATH_STEPS, "steps into JSON")
+        return JsonPath(tuple(steps), as_text)
+
+    def _step(self) -> str | int:
+        """A key, or the place in a list: digits, after a minus counted from the end."""
+        if self.sees('"'):
+            return self.quoted()
+        step = self._bare()
+        digits = step.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) <= _INDEX_DIGITS:
+            return int(step)
+        if not step:
+            self.fail("a key or a place in a list")
+        return step
+
+    def _bare(self) -> str:
+        """The characters up to a reserved one or an arrow."""
+        found = _BARE.match(self.text, self.position)
+        assert found is not None
+        self.position = found.end()
+        return found[0]
 
     def until(self, stops: frozenset[str] | str) -> str:
         """Everything before the next of these characters, or to the end."""
@@ -79,6 +116,20 @@ class Cursor:
                 self.position += 1
         self.need('"')
         return "".join(characters)
+
+    def balanced(self, opening: str, closing: str) -> str:
+        """Text from an opening sign to the closing one that ends it; in double quotes none of them counts."""
+        start, depth = self.position, 0
+        while depth or self.position == start:
+            if self.at_end:
+                self.fail(f"one of {' '.join(closing)}")
+            if self.sees('"'):
+                self.quoted()
+                continue
+            sign = self.text[self.position]
+            self.position += 1
+            depth += (sign in opening) - (sign in closing)
+        return self.text[start : self.position]
 
     def fail(self, wanted: str) -> NoReturn:
         """Raise Invalid PGRST100, which says what was wanted here."""

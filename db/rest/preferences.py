@@ -1,4 +1,4 @@
-"""`Prefer`, `Accept`, `Range` and profile headers to typed wishes. Knows header texts; not tables or statuses."""
+"""`Prefer`, `Range` and profile headers to typed wishes. Knows header texts; not tables or statuses."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from db.errors import Invalid, NotAcceptable, RangeUnsatisfiable
 
-__all__ = ["Pairs", "Preferences", "check_profile", "parse_accept", "parse_preferences", "parse_range", "range_error"]
+__all__ = ["Pairs", "Preferences", "check_profile", "parse_preferences", "parse_range", "range_error"]
 
 Pairs = Sequence[tuple[str, str]]
 """Names and values, of headers or of a query string; a name may repeat."""
 
+# In the order of `Preference-Applied`.
 _CHOICES = {
     "resolution": ("merge-duplicates", "ignore-duplicates"),
     "missing": ("default", "null"),
@@ -21,8 +22,8 @@ _CHOICES = {
     "timezone": None,
     "max-affected": None,
 }
-_SINGULAR = "application/vnd.pgrst.object+json"
-_LIST_TYPES = frozenset({"*/*", "application/*", "application/json", "application/vnd.pgrst.array+json"})
+_UTC = frozenset({"UTC", "ETC/UTC", "GMT", "Z"})  # timestamps are kept and answered in UTC
+_DIGITS = 18  # below 2^63, SQLite's largest integer
 _RANGE = re.compile(r"(?:items=)?(\d{1,18})-(\d{0,18})")
 
 
@@ -30,16 +31,18 @@ _RANGE = re.compile(r"(?:items=)?(\d{1,18})-(\d{0,18})")
 class Preferences:
     """What the client would like, and nothing it did not say.
 
-    count: whether a total is wanted; planned and estimated are answered with the exact one.
-    max_affected: the most rows a write may touch, only with handling=strict.
+    count: how a total is wanted, None for none. strict: whether a wish that cannot be granted is an error.
+    max_affected: the most rows a write may touch, only when strict. rollback: whether a write is to leave no trace.
     applied: values for `Preference-Applied`, in PostgREST's order.
     """
 
     returns: str = "minimal"
     resolution: str | None = None
     missing_default: bool = False
-    count: bool = False
+    count: str | None = None
+    strict: bool = False
     max_affected: int | None = None
+    rollback: bool = False
     applied: tuple[str, ...] = ()
 
 
@@ -60,44 +63,27 @@ def parse_preferences(headers: Pairs) -> Preferences:
                 else:
                     unknown.append(part)
     strict = given.get("handling") == "strict"
+    if given.get("timezone", "UTC").upper() not in _UTC:
+        unknown.append(f"timezone={given.pop('timezone')}")
     if strict and unknown:
         raise Invalid(
             "Invalid preferences given with handling=strict",
             code="PGRST122",
             details=f"Invalid preferences: {', '.join(unknown)}",
         )
-    limit = given.get("max-affected", "")
-    max_affected = int(limit) if strict and limit.isascii() and limit.isdigit() and len(limit) < 19 else None
-    honoured = [kind for kind in _CHOICES if kind in given and kind not in ("tx", "timezone", "max-affected")]
-    applied = [f"{kind}={given[kind]}" for kind in honoured]
+    limit = given.pop("max-affected", "")
+    if strict and limit.isascii() and limit.isdigit() and len(limit) <= _DIGITS:
+        given["max-affected"] = limit
     return Preferences(
         given.get("return", "minimal"),
         given.get("resolution"),
         given.get("missing") == "default",
-        "count" in given,
-        max_affected,
-        (*applied, *([f"max-affected={max_affected}"] if max_affected is not None else ())),
+        given.get("count"),
+        strict,
+        int(given["max-affected"]) if "max-affected" in given else None,
+        given.get("tx") == "rollback",
+        tuple(f"{kind}={given[kind]}" for kind in _CHOICES if kind in given),
     )
-
-
-def parse_accept(headers: Pairs) -> bool:
-    """Whether one object is wanted instead of a list. Raises NotAcceptable PGRST107 when JSON is not accepted."""
-    accepted = ",".join(value for name, value in headers if name.lower() == "accept")
-    types = [part.partition(";")[0].strip().lower() for part in accepted.split(",") if part.strip()]
-    if "nulls=stripped" in accepted:
-        raise NotAcceptable("nulls=stripped is not implemented", code="PGRST107", hint="Leave the parameter out.")
-    for media_type in types:
-        if media_type == _SINGULAR:
-            return True
-        if media_type in _LIST_TYPES:
-            return False
-    if types:
-        raise NotAcceptable(
-            f"None of these media types are available: {', '.join(types)}",
-            code="PGRST107",
-            hint=f"Ask for application/json or {_SINGULAR}.",
-        )
-    return False
 
 
 def parse_range(headers: Pairs) -> tuple[int, int | None]:

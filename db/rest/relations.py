@@ -1,7 +1,7 @@
 """Which relationship an embed means: by foreign keys of the declared resources. Knows keys; no rows, no caller."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from db.errors import Invalid
 from db.resources import Resource
@@ -12,16 +12,14 @@ __all__ = ["Junction", "Relationship", "find_relationship"]
 _Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
+class Junction(NamedTuple):
     """The join table of a many-to-many relationship. pairs: (its column, column of the target)."""
 
     table: str
     pairs: _Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Relationship:
+class Relationship(NamedTuple):
     """A way from one table to another. pairs: (column of the origin, column of the target or of the junction).
 
     to_many: whether the answer is a list. names: what a hint may call it, most precise first.
@@ -54,17 +52,20 @@ def find_relationship(
     if len(found) == 1:
         return found[0]
     if not found:
-        way = f"'{origin}' to '{target}'" + (f" using the hint '{hint}'" if hint else "")
+        way = f"'{origin}' and '{target}'" + (f" using the hint '{hint}'" if hint else "")
         raise Invalid(
             f"Could not find a relationship between '{origin}' and '{target}' in the schema cache",
             code="PGRST200",
-            details=f"Searched for a foreign key relationship from {way}, found none.",
+            details=f"Searched for a foreign key relationship between {way} in the schema 'public', "
+            "but no matches were found.",
         )
     raise Invalid(
         f"Could not embed because more than one relationship was found for '{origin}' and '{target}'",
         code="PGRST201",
         details="; ".join(map(str, found)),
-        hint=f"Use one of these in select: {', '.join(f'{target}!{r.names[0]}' for r in found)}",
+        hint=f"Try changing '{target}' to one of the following: "
+        f"{', '.join(repr(f'{target}!{r.names[0]}') for r in found)}. "
+        "Find the desired relationship in the 'details' key.",
     )
 
 
@@ -75,7 +76,7 @@ def _relationships(schema: Schema, resources: Mapping[str, Resource], origin: st
         for name, table in schema.tables.items()
         if name in resources
     }
-    for key in references[origin]:
+    for key in references.get(origin, ()):
         pairs = tuple(zip(key.columns, key.parent_columns, strict=True))
         yield Relationship(key.parent_table, pairs, False, _names(origin, key))
     for child, keys in references.items():

@@ -1,15 +1,28 @@
-"""Select and order text to typed items: `id,label:name,editions!inner(name)`, `name.desc.nullslast`.
+"""Select and order text to typed items: `id,label:name,editions!inner(name)`, `pages.sum()`, `name.desc.nullslast`.
 
 Knows PostgREST's grammar; not which columns or relationships exist.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from db.errors import Invalid
 from db.rest.lexer import Cursor
-from db.rest.limits import EMBED_DEPTH, EMBEDS, ORDER_TERMS, SELECT_ITEMS, within
+from db.rest.limits import EMBEDS, LIMITS, ORDER_TERMS, SELECT_ITEMS, Limits, within
+from db.rest.places import JsonPath
 
-__all__ = ["Embed", "OrderTerm", "Pick", "SelectItem", "Star", "parse_names", "parse_order", "parse_select"]
+__all__ = [
+    "AGGREGATES",
+    "Embed",
+    "OrderTerm",
+    "Pick",
+    "SelectItem",
+    "Star",
+    "parse_names",
+    "parse_order",
+    "parse_select",
+]
+
+AGGREGATES = ("count", "sum", "avg", "min", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,48 +30,67 @@ class Star:
     """Every visible column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """One column, under its own name or an alias."""
+class Pick(NamedTuple):
+    """One value, under its own name or an alias: `alias:column->path::cast.aggregate()::aggregate_cast`.
 
-    column: str
+    column: None for a bare `count()`.
+    """
+
+    column: str | None
     alias: str | None = None
+    path: JsonPath | None = None
+    cast: str | None = None
+    aggregate: str | None = None
+    aggregate_cast: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in the answer."""
+        inside = self.path.last_key if self.path else None
+        return self.alias or self.aggregate or inside or self.column or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Embed:
-    """Rows of a related table. hint: a column, a foreign key's name or a join table. inner: drops parents without."""
+class Embed(NamedTuple):
+    """Rows of a related table. hint: a column, a foreign key's name or a join table. inner: drops parents without.
+
+    spread: whether its values stand among those of the row it belongs to.
+    """
 
     target: str
     select: tuple["SelectItem", ...]
     alias: str | None = None
     hint: str | None = None
     inner: bool = False
+    spread: bool = False
 
     @property
     def key(self) -> str:
-        """Its name in the answer."""
+        """Its name in the answer, and in filters."""
         return self.alias or self.target
 
 
 SelectItem = Star | Pick | Embed
 
 
-@dataclass(frozen=True, slots=True)
-class OrderTerm:
-    """One column of an order. nulls_first: Postgres's default is that nulls count as the greatest."""
+class OrderTerm(NamedTuple):
+    """One value of an order. nulls_first: Postgres's default is that nulls count as the greatest.
+
+    embed: the to-one embed whose column it is, None for the table's own.
+    """
 
     column: str
     descending: bool
     nulls_first: bool
+    path: JsonPath | None = None
+    embed: str | None = None
 
 
-def parse_select(text: str) -> tuple[SelectItem, ...]:
+def parse_select(text: str, limits: Limits = LIMITS) -> tuple[SelectItem, ...]:
     """The items in order; empty text means every column. Raises Invalid, TooLarge."""
     if not text.strip():
         return (Star(),)
     cursor = Cursor(text, "select parameter")
-    items = _items(cursor, 0)
+    items = _items(cursor, 0, limits.embed_depth)
     cursor.need_end()
     every = list(_walk(items))
     within(len(every), SELECT_ITEMS, "select items")
@@ -92,28 +124,54 @@ def _walk(items: tuple[SelectItem, ...]) -> list[SelectItem]:
     return [found for item in items for found in (item, *(_walk(item.select) if isinstance(item, Embed) else ()))]
 
 
-def _items(cursor: Cursor, depth: int) -> tuple[SelectItem, ...]:
+def _items(cursor: Cursor, depth: int, deepest: int) -> tuple[SelectItem, ...]:
     """Items between commas. depth: how many embeds they stand in."""
-    within(depth, EMBED_DEPTH, "levels of embedding")
-    items = [_item(cursor, depth)]
+    within(depth, deepest, "levels of embedding")
+    items = [_item(cursor, depth, deepest)]
     while cursor.take(","):
-        items.append(_item(cursor, depth))
+        items.append(_item(cursor, depth, deepest))
     return tuple(items)
 
 
-def _item(cursor: Cursor, depth: int) -> SelectItem:
+def _item(cursor: Cursor, depth: int, deepest: int) -> SelectItem:
     """One item."""
     if cursor.take("*"):
         return Star()
-    if cursor.sees("..."):
-        raise Invalid("spreading an embed with ... is not implemented", code="PGRST127")
+    spread = cursor.take("...")
     name, alias = cursor.name(), None
-    if cursor.sees(":") and not cursor.sees("::"):
+    if cursor.sees(":") and not cursor.sees("::") and not spread:
         cursor.need(":")
         alias, name = name, cursor.name()
-    _refuse_unsupported(cursor, name)
+    counted = name == "count" and cursor.sees("()")
+    if spread or cursor.sees("!") or (cursor.sees("(") and not counted):
+        return _embed(cursor, name, alias, spread, depth, deepest)
+    if counted:
+        cursor.need("()")
+        return Pick(None, alias, aggregate="count", aggregate_cast=_cast(cursor))
+    return _pick(cursor, name, alias)
+
+
+def _pick(cursor: Cursor, name: str, alias: str | None) -> Pick:
+    """A value whose column has been read."""
+    path, cast = cursor.path(), _cast(cursor)
+    if not cursor.take("."):
+        return Pick(name, alias, path, cast)
+    aggregate = cursor.until("(,)")
+    if aggregate not in AGGREGATES:
+        cursor.position -= len(aggregate)
+        cursor.fail(f"an aggregate ({', '.join(AGGREGATES)})")
+    cursor.need("()")
+    return Pick(name, alias, path, cast, aggregate, _cast(cursor))
+
+
+def _cast(cursor: Cursor) -> str | None:
+    """The type after `::`, in lower case."""
+    return cursor.until(',.()"').strip().lower() if cursor.take("::") else None
+
+
+def _embed(cursor: Cursor, name: str, alias: str | None, spread: bool, depth: int, deepest: int) -> Embed:
+    """An embed whose name has been read; `()` embeds nothing and serves filters only."""
     hint, inner = None, False
-    joined = cursor.sees("!")
     while cursor.take("!"):
         word = cursor.name()
         if word in ("inner", "left"):
@@ -122,34 +180,20 @@ def _item(cursor: Cursor, depth: int) -> SelectItem:
             hint = word
         else:
             cursor.fail("one hint at most")
-    if joined or cursor.sees("("):
-        return Embed(name, _embedded(cursor, depth), alias, hint, inner)
-    return Pick(name, alias)
-
-
-def _embedded(cursor: Cursor, depth: int) -> tuple[SelectItem, ...]:
-    """The items in the brackets of an embed; `()` embeds nothing and serves filters only."""
     cursor.need("(")
-    if cursor.take(")"):
-        return ()
-    items = _items(cursor, depth + 1)
-    cursor.need(")")
-    return items
-
-
-def _refuse_unsupported(cursor: Cursor, name: str) -> None:
-    """Name what the grammar of PostgREST has and this one lacks."""
-    if cursor.sees("::"):
-        raise Invalid(f"{name}: casts are not implemented", code="PGRST127")
-    if cursor.sees(".") or (name == "count" and cursor.sees("()")):
-        raise Invalid("use of aggregate functions is not allowed", code="PGRST123")
+    items: tuple[SelectItem, ...] = ()
+    if not cursor.take(")"):
+        items = _items(cursor, depth + 1, deepest)
+        cursor.need(")")
+    return Embed(name, items, alias, hint, inner, spread)
 
 
 def _order_term(cursor: Cursor) -> OrderTerm:
-    """One `column[.asc|.desc][.nullsfirst|.nullslast]`."""
-    column = cursor.name()
-    if cursor.sees("("):
-        raise Invalid(f"{column}: ordering by an embed's column is not implemented", code="PGRST127")
+    """One `column[.asc|.desc][.nullsfirst|.nullslast]`, or the same with `embed(column)`."""
+    embed, column, path = None, cursor.name(), cursor.path()
+    if path is None and cursor.take("("):
+        embed, column, path = column, cursor.name(), cursor.path()
+        cursor.need(")")
     words: list[str] = []
     while cursor.take("."):
         words.append(cursor.name())
@@ -158,4 +202,5 @@ def _order_term(cursor: Cursor) -> OrderTerm:
     if words:
         cursor.fail("asc or desc, then nullsfirst or nullslast")
     descending = direction == "desc"
-    return OrderTerm(column, descending, descending if nulls is None else nulls == "nullsfirst")
+    nulls_first = descending if nulls is None else nulls == "nullsfirst"
+    return OrderTerm(column, descending, nulls_first, path, embed)

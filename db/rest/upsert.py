@@ -6,12 +6,11 @@ from typing import Any
 
 from db.errors import Forbidden, Invalid
 from db.json_sql import identifier
-from db.resources import Values
 from db.rest.visibility import allowed_sql, policy_values
 from db.rest.writing import Key, Writing
-from db.transaction import Row, Statement
+from db.transaction import Row, SqlValue, Statement
 
-__all__ = ["Inserted", "insert_all"]
+__all__ = ["Inserted", "existing_row", "insert_all", "merge_row"]
 
 
 @dataclass(slots=True)
@@ -35,11 +34,11 @@ def insert_all(
     done = Inserted()
     for given in rows:
         values = writing.new_values(given)
-        old = _existing(writing, target, values) if resolution else None
+        old = existing_row(writing, target, values) if resolution else None
         if old is None:
             done.new.append(writing.insert(values))
         elif resolution == "merge-duplicates":
-            done.merged.append(_merge(writing, old, given))
+            done.merged.append(merge_row(writing, old, given))
     writing.hold(writing.resource.insert, done.new)
     writing.hold(writing.resource.update, done.merged)
     return done
@@ -58,7 +57,7 @@ def _conflict_target(writing: Writing, on_conflict: Sequence[str]) -> tuple[str,
     return target
 
 
-def _existing(writing: Writing, target: Sequence[str], values: Values) -> Row | None:
+def existing_row(writing: Writing, target: Sequence[str], values: Mapping[str, SqlValue]) -> Row | None:
     """The row with the same key, visible or not: the key is taken either way."""
     if any(values.get(name) is None for name in target):
         return None
@@ -68,7 +67,7 @@ def _existing(writing: Writing, target: Sequence[str], values: Values) -> Row | 
     return found[0] if found else None
 
 
-def _merge(writing: Writing, old: Row, given: Mapping[str, Any]) -> Key:
+def merge_row(writing: Writing, old: Row, given: Mapping[str, Any]) -> Key:
     """Give the row that is there the new values; fixed fields must be as they were."""
     _need_changeable(writing, writing.key_of(old))
     parsed = writing.new_values(given)

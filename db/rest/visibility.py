@@ -1,10 +1,12 @@
 """What one caller may see of a table: the CTE that takes the table's name. Knows policies; not requests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from db.clock import Moment
 from db.errors import Invalid
+from db.fields import JsonObject, ListOf
 from db.json_sql import identifier, literal
 from db.principal import Principal
 from db.resources import Policy, Resource
@@ -23,26 +25,32 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleColumn:
+class VisibleColumn(NamedTuple):
     """A column as this caller reads it. sql: an expression over the table's own columns.
 
     affinity: how to type a value it is compared with. SQLite knows it for a plain column only, not behind CASE.
+    kind: how it is answered: plain, bytes (as hex, since JSON holds no bytes), real, flag, json or document.
     """
 
     name: str
     affinity: str
     sql: str
+    kind: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleTable:
-    """A table as this caller reads it. where: the rows, over the table's own columns. key: its visible primary key."""
+    """A table as this caller reads it. where: the rows, over the table's own columns. key: its visible primary key.
+
+    search: the full-text index of a column. source: what the rows come from instead of the table itself, or ''.
+    """
 
     name: str
     columns: Mapping[str, VisibleColumn]
     where: str
     key: tuple[str, ...]
+    search: Mapping[str, str] = field(default_factory=dict[str, str])
+    source: str = ""
 
 
 def is_open(policies: Sequence[Policy], principal: Principal) -> bool:
@@ -63,13 +71,14 @@ def policy_values(principal: Principal, now: Moment) -> dict[str, SqlValue]:
 
 def visible_table(table: Table, resource: Resource, principal: Principal) -> VisibleTable:
     """The table with the caller's rows, masks applied, personal columns opened and hidden ones left out."""
-    columns = {
-        column.name: _visible_column(column, resource, principal)
-        for column in table.columns
-        if column.name not in resource.hidden
-    }
+    columns = _open_columns(table, resource)
+    if resource.masks:
+        columns = {
+            name: _masked(column, resource.masks[name], principal) if name in resource.masks else column
+            for name, column in columns.items()
+        }
     key = table.primary_key if all(name in columns for name in table.primary_key) else ()
-    return VisibleTable(table.name, columns, allowed_sql(resource.read, principal), key)
+    return VisibleTable(table.name, columns, allowed_sql(resource.read, principal), key, resource.search)
 
 
 def cte_sql(table: VisibleTable) -> str:
@@ -82,7 +91,7 @@ def cte_sql(table: VisibleTable) -> str:
         for column in table.columns.values()
     )
     name = identifier(table.name)
-    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM main.{name} WHERE {table.where})"
+    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {table.source or f'main.{name}'} WHERE {table.where})"
 
 
 def missing_column(table: str, name: str) -> Invalid:
@@ -91,13 +100,46 @@ def missing_column(table: str, name: str) -> Invalid:
     return Invalid(message, code="PGRST204", field=name)
 
 
-def _visible_column(column: Column, resource: Resource, principal: Principal) -> VisibleColumn:
-    """The column with its seal opened, then its mask."""
+# What a table and its declaration come to is the same for every caller. Kept with both, so that neither id is reused.
+_Open = tuple[Table, Resource, dict[str, VisibleColumn]]
+_OPEN: dict[tuple[int, int], _Open] = {}
+_OPEN_TABLES = 1_000
+
+
+def _open_columns(table: Table, resource: Resource) -> dict[str, VisibleColumn]:
+    """The columns that are not hidden, before masks."""
+    known = _OPEN.get((id(table), id(resource)))
+    if known is not None:
+        return known[2]
+    columns = {c.name: _visible_column(c, resource) for c in table.columns if c.name not in resource.hidden}
+    if len(_OPEN) >= _OPEN_TABLES:
+        _OPEN.clear()
+    _OPEN[id(table), id(resource)] = (table, resource, columns)
+    return columns
+
+
+def _masked(column: VisibleColumn, policies: Sequence[Policy], principal: Principal) -> VisibleColumn:
+    """The column, null where no policy of its mask holds."""
+    sql = f"CASE WHEN {allowed_sql(policies, principal)} THEN {column.sql} END"
+    return VisibleColumn(column.name, column.affinity, sql, column.kind)
+
+
+def _visible_column(column: Column, resource: Resource) -> VisibleColumn:
+    """The column with its seal opened."""
     sql = identifier(column.name)
     affinity = column.affinity
     if column.name in resource.personal:
         sql = f"personal_open({literal(f'{resource.table}.{column.name}')}, {sql})"
         affinity = "TEXT"
-    if column.name in resource.masks:
-        sql = f"CASE WHEN {allowed_sql(resource.masks[column.name], principal)} THEN {sql} END"
-    return VisibleColumn(column.name, affinity, sql)
+    return VisibleColumn(column.name, affinity, sql, _kind(column.name, affinity, resource))
+
+
+def _kind(name: str, affinity: str, resource: Resource) -> str:
+    """How the column is answered."""
+    if name in resource.json or isinstance(resource.fields.get(name), _JSON_FIELDS):
+        return "json"
+    return _KINDS.get(affinity, "plain")
+
+
+_JSON_FIELDS = (ListOf, JsonObject)
+_KINDS = {"BLOB": "bytes", "REAL": "real", "NUMERIC": "real"}

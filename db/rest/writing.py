@@ -138,8 +138,8 @@ class Writing:
 
 
 def key_json(keys: Sequence[Key]) -> str:
-    """The keys as `keys_condition` wants them bound."""
-    return json.dumps([key[0] if len(key) == 1 else key for key in keys])
+    """The keys in order, each once, as `keys_condition` wants them bound."""
+    return json.dumps([key[0] if len(key) == 1 else key for key in dict.fromkeys(keys)])
 
 
 def _parameters(values: Values) -> dict[str, SqlValue]:

@@ -9,13 +9,15 @@ import pytest
 
 from db.clock import Moment, timestamp_ms
 from db.errors import Conflict, VaultError
-from db.fields import Choice, Flag, Instant, Integer, ListOf, Text
+from db.fields import Choice, Flag, Instant, Integer, JsonObject, ListOf, Text
 from db.principal import Principal, guest
 from db.resources import Policy, Resource, Values
+from db.rest.limits import LIMITS, Limits
 from db.rest.request import ReadRequest, parse_request
 from db.rest.run import RestAnswer, read
 from db.rest.run import write as run_write
 from db.schema import Schema, read_schema
+from db.sql_functions import register_functions
 from db.transaction import Row, WriteTx
 
 TABLES = """
@@ -43,6 +45,13 @@ CREATE TABLE loans (
     id TEXT PRIMARY KEY, work_id TEXT REFERENCES works(id), member_id TEXT REFERENCES members(id),
     lender_id TEXT REFERENCES members(id)
 ) STRICT;
+CREATE TABLE papers (
+    id INTEGER PRIMARY KEY, org TEXT NOT NULL, title TEXT, body TEXT, data TEXT, tags TEXT, span TEXT,
+    size INTEGER, price REAL, work_id TEXT REFERENCES works(id)
+) STRICT;
+CREATE VIRTUAL TABLE papers_fts USING fts5(title, body, content = 'papers', content_rowid = 'id');
+CREATE TRIGGER papers_indexed AFTER INSERT ON papers
+BEGIN INSERT INTO papers_fts(rowid, title, body) VALUES (NEW.id, NEW.title, NEW.body); END;
 CREATE TABLE accounts (id TEXT PRIMARY KEY, password TEXT) STRICT;
 CREATE TRIGGER works_stay BEFORE DELETE ON works WHEN OLD.title = 'Anchored'
 BEGIN SELECT RAISE(ABORT, 'work_anchored: the work is anchored'); END;
@@ -126,6 +135,16 @@ RESOURCES = {
         ),
         Resource("members", read=(Policy("members:read", "1"), Policy(None, "id = :principal_id"))),
         Resource("loans", read=_ALL),
+        Resource(
+            "papers",
+            read=(Policy("works:read", HERE),),
+            insert=(Policy("works:write", HERE),),
+            fields={"title": Text(), "body": Text(), "data": JsonObject(), "size": Integer(), "tags": ListOf(Text())},
+            supplied={"org": lambda principal, now: principal.scope},
+            masks={"body": (Policy("works:notes", "1"),)},
+            json=frozenset({"data"}),
+            search={"title": "papers_fts", "body": "papers_fts"},
+        ),
     )
 }
 
@@ -169,6 +188,15 @@ class Library:
     def edition(self, work: str, name: str, **values: Any) -> None:
         self.add("editions", {"id": f"{work}/{name}", "org": "one", "work_id": work, "name": name} | values)
 
+    def paper(self, number: int, **values: Any) -> None:
+        """A paper; values that are lists or objects are stored as JSON."""
+        stored = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for k, v in values.items()}
+        self.add("papers", {"id": number, "org": "one"} | stored)
+
+    def found(self, *query: tuple[str, str], who: Principal = READER) -> list[int]:
+        """Ids of the papers that the query finds, in order."""
+        return [row["id"] for row in self.get("papers", ("select", "id"), ("order", "id"), *query, who=who)]
+
     def get(self, table: str, *query: tuple[str, str], who: Principal = READER, **headers: str) -> Any:
         return json.loads(self.ask("GET", table, *query, who=who, **headers).body)
 
@@ -179,14 +207,16 @@ class Library:
         *query: tuple[str, str],
         who: Principal = READER,
         body: Any = None,
+        limits: Limits = LIMITS,
         **headers: str,
     ) -> RestAnswer:
+        """body: bytes as they are, anything else as JSON."""
         pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        text = b"" if body is None else json.dumps(body).encode()
-        request = parse_request(method, table, query, pairs, text)
+        text = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        request = parse_request(method, table, query, pairs, text, limits)
         if isinstance(request, ReadRequest):
-            return read(self.tx, who, RESOURCES, self.schema, request, NOW)
-        return run_write(self.tx, who, RESOURCES, self.schema, request, NOW)
+            return read(self.tx, who, RESOURCES, self.schema, request, NOW, limits)
+        return run_write(self.tx, who, RESOURCES, self.schema, request, NOW, limits)
 
     def stored(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.connection.execute(sql)]
@@ -196,7 +226,7 @@ def open_library() -> Library:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.executescript(TABLES)
-    connection.create_function("casefold", 1, lambda x: x.casefold() if isinstance(x, str) else x, deterministic=True)
+    register_functions(connection, None)
     connection.create_function("personal_seal", 2, personal_seal)
     connection.create_function("personal_open", 2, personal_open, deterministic=True)
     return Library(WriteTx(connection), read_schema(connection), connection)

@@ -163,7 +163,7 @@ def test_bodies_that_are_not_rows_are_refused(library: Library, body: bytes) -> 
 
 def test_bodies_of_another_type_are_refused(library: Library) -> None:
     with pytest.raises(Invalid) as caught:
-        write(library, "POST", "works", body={"title": "A"}, content_type="text/csv")
+        write(library, "POST", "works", body={"title": "A"}, content_type="text/html")
     assert caught.value.code == "PGRST102"
 
 
@@ -183,3 +183,14 @@ def test_columns_that_do_not_exist_cannot_be_written(library: Library, method: s
     with pytest.raises(Invalid) as caught:
         write(library, method, "works", *query, body={"title": "A", column: "x"})
     assert (caught.value.code, caught.value.field) == ("PGRST204", column)
+
+
+def test_new_rows_are_answered_in_the_order_they_were_sent(library: Library) -> None:
+    body = [{"title": title, "pages": 99 - place} for place, title in enumerate("QAZWSX")]
+    rows = write(library, "POST", "works", ("select", "title"), body=body)
+    assert "".join(row["title"] for row in rows) == "QAZWSX"
+    merged = write(
+        library, "POST", "works", ("select", "title"), ("on_conflict", "org,title"), body=[{"title": t} for t in "ZAZ"],
+        prefer="return=representation,resolution=merge-duplicates",
+    )  # fmt: skip
+    assert [row["title"] for row in merged] == ["Z", "A"]

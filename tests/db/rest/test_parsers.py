@@ -6,20 +6,32 @@ from hypothesis import strategies as st
 
 from db.errors import Invalid, TooLarge, VaultError
 from db.rest.body import parse_rows
-from db.rest.filters import COMPARISONS, Condition, Filter, Logic, parse_condition, parse_logic
+from db.rest.expressions import CASTS
+from db.rest.filters import (
+    COMPARISONS,
+    CONTAINMENTS,
+    PATTERNS,
+    QUANTIFIED,
+    RANGES,
+    SEARCHES,
+    Condition,
+    Filter,
+    Logic,
+    parse_condition,
+    parse_logic,
+)
 from db.rest.limits import (
-    EMBED_DEPTH,
     EMBEDS,
     FILTERS,
-    INSERT_ROWS,
+    LIMITS,
     LOGIC_DEPTH,
     ORDER_TERMS,
-    QUERY_CHARACTERS,
     SELECT_ITEMS,
 )
+from db.rest.places import JsonPath
 from db.rest.query import parse_query
 from db.rest.request import parse_request
-from db.rest.select import Embed, OrderTerm, Pick, SelectItem, Star, parse_order, parse_select
+from db.rest.select import AGGREGATES, Embed, OrderTerm, Pick, SelectItem, Star, parse_order, parse_select
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=20)
 NAMES = TEXT.filter(bool)
@@ -30,11 +42,25 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+PATHS = st.none() | st.builds(
+    JsonPath, st.lists(NAMES | st.integers(-(10**8), 10**8), min_size=1, max_size=3).map(tuple), st.booleans()
+)
+FLAGS = st.booleans()
+VALUES = st.lists(TEXT, max_size=4).map(tuple)
+
+
 def conditions() -> st.SearchStrategy[Condition]:
-    comparison = st.builds(Condition, NAMES, st.sampled_from(COMPARISONS), TEXT, st.booleans())
-    inside = st.builds(Condition, NAMES, st.just("in"), st.lists(TEXT, max_size=4).map(tuple), st.booleans())
-    identity = st.builds(Condition, NAMES, st.just("is"), WORDS, st.booleans())
-    return comparison | inside | identity
+    plain = st.sampled_from((*COMPARISONS, *PATTERNS, *CONTAINMENTS, *RANGES))
+    comparison = st.builds(Condition, NAMES, plain, TEXT, FLAGS, PATHS, st.none(), st.none())
+    inside = st.builds(Condition, NAMES, st.just("in"), VALUES, FLAGS, PATHS, st.none(), st.none())
+    identity = st.builds(Condition, NAMES, st.just("is"), WORDS, FLAGS, PATHS, st.none(), st.none())
+    several = st.builds(
+        Condition, NAMES, st.sampled_from(sorted(QUANTIFIED)), VALUES, FLAGS, PATHS, st.sampled_from(["any", "all"]),
+        st.none(),
+    )  # fmt: skip
+    language = st.none() | st.sampled_from(["english", "simple"])
+    search = st.builds(Condition, NAMES, st.sampled_from(SEARCHES), TEXT, FLAGS, PATHS, st.none(), language)
+    return comparison | inside | identity | several | search
 
 
 def trees() -> st.SearchStrategy[Filter]:
@@ -47,28 +73,43 @@ def trees() -> st.SearchStrategy[Filter]:
     )
 
 
+def printed_path(path: JsonPath | None) -> str:
+    if path is None:
+        return ""
+    *first, last = path.steps
+    steps = [step if isinstance(step, int) else quoted(step) for step in (*first, last)]
+    return "".join(f"->{step}" for step in steps[:-1]) + ("->>" if path.as_text else "->") + str(steps[-1])
+
+
 def printed_test(condition: Condition, value: str) -> str:
-    return f"{'not.' if condition.negated else ''}{condition.operator}.{value}"
+    brackets = condition.quantifier or condition.language
+    operator = f"{condition.operator}({brackets})" if brackets else condition.operator
+    return f"{'not.' if condition.negated else ''}{operator}.{value}"
+
+
+def printed_value(condition: Condition) -> str | None:
+    """The value of a condition that holds several, None for another one."""
+    if not isinstance(condition.value, tuple):
+        return None
+    values = ",".join(map(quoted, condition.value))
+    return f"{{{values}}}" if condition.quantifier else f"({values})"
 
 
 def printed(tree: Filter) -> str:
     if isinstance(tree, Logic):
         members = ",".join(map(printed, tree.members))
         return f"{'not.' if tree.negated else ''}{tree.operator}({members})"
-    value = tree.value
-    if isinstance(value, tuple):
-        text = "(" + ",".join(map(quoted, value)) + ")"
-    else:
-        text = value if tree.operator == "is" else quoted(value)
-    return f"{quoted(tree.column)}.{printed_test(tree, text)}"
+    text = printed_value(tree)
+    if text is None:
+        text = str(tree.value) if tree.operator == "is" else quoted(str(tree.value))
+    return f"{quoted(tree.column)}{printed_path(tree.path)}.{printed_test(tree, text)}"
 
 
 @settings(deadline=None)
 @given(conditions())
 def test_a_printed_condition_is_read_back(condition: Condition) -> None:
-    value = condition.value
-    text = "(" + ",".join(map(quoted, value)) + ")" if isinstance(value, tuple) else value
-    assert parse_condition(condition.column, printed_test(condition, text)) == condition
+    text = printed_value(condition) or str(condition.value)
+    assert parse_condition(condition.column, printed_test(condition, text), condition.path) == condition
 
 
 @settings(deadline=None)
@@ -79,16 +120,20 @@ def test_a_printed_tree_is_read_back(members: list[Filter], negated: bool) -> No
 
 
 def select_items() -> st.SearchStrategy[SelectItem]:
-    plain = st.just(Star()) | st.builds(Pick, NAMES, st.none() | NAMES)
+    casts = st.none() | st.sampled_from(sorted(CASTS))
+    plain = st.builds(Pick, NAMES, st.none() | NAMES, PATHS, casts, st.none(), st.none())
+    folded = st.builds(Pick, NAMES, st.none() | NAMES, PATHS, casts, st.sampled_from(AGGREGATES), casts)
+    counted = st.builds(Pick, st.none(), st.none() | NAMES, st.none(), st.none(), st.just("count"), casts)
+    single = st.just(Star()) | plain | folded | counted
     hints = st.none() | NAMES.filter(lambda name: name not in ("inner", "left"))
 
     def embed(inner: st.SearchStrategy[SelectItem]) -> st.SearchStrategy[SelectItem]:
         items = st.lists(inner, max_size=3).map(tuple)
-        return st.builds(
-            Embed, NAMES.filter(lambda name: name != "count"), items, st.none() | NAMES, hints, st.booleans()
-        )
+        target = NAMES.filter(lambda name: name != "count")
+        nested = st.builds(Embed, target, items, st.none() | NAMES, hints, FLAGS, st.just(False))
+        return nested | st.builds(Embed, target, items, st.none(), hints, FLAGS, st.just(True))
 
-    return plain | embed(plain | embed(plain))
+    return single | embed(single | embed(single))
 
 
 def printed_item(item: SelectItem) -> str:
@@ -96,9 +141,14 @@ def printed_item(item: SelectItem) -> str:
         case Star():
             return "*"
         case Pick():
-            return (f"{quoted(item.alias)}:" if item.alias else "") + quoted(item.column)
-        case Embed():
             alias = f"{quoted(item.alias)}:" if item.alias else ""
+            cast, folded = (f"::{name}" if name else "" for name in (item.cast, item.aggregate_cast))
+            if item.column is None:
+                return f"{alias}count(){folded}"
+            value = f"{alias}{quoted(item.column)}{printed_path(item.path)}{cast}"
+            return f"{value}.{item.aggregate}(){folded}" if item.aggregate else value
+        case Embed():
+            alias = "..." if item.spread else f"{quoted(item.alias)}:" if item.alias else ""
             hint = f"!{quoted(item.hint)}" if item.hint else ""
             return f"{alias}{quoted(item.target)}{hint}{'!inner' * item.inner}({printed_select(item.select)})"
 
@@ -114,10 +164,14 @@ def test_a_printed_select_is_read_back(items: tuple[SelectItem, ...]) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.builds(OrderTerm, NAMES, st.booleans(), st.booleans()), min_size=1, max_size=5).map(tuple))
+@given(st.lists(st.builds(OrderTerm, NAMES, FLAGS, FLAGS, PATHS, st.none() | NAMES), min_size=1, max_size=5).map(tuple))
 def test_a_printed_order_is_read_back(terms: tuple[OrderTerm, ...]) -> None:
+    def value(term: OrderTerm) -> str:
+        column = quoted(term.column) + printed_path(term.path)
+        return column if term.embed is None else f"{quoted(term.embed)}({column})"
+
     text = ",".join(
-        f"{quoted(t.column)}.{'desc' if t.descending else 'asc'}.{'nullsfirst' if t.nulls_first else 'nullslast'}"
+        f"{value(t)}.{'desc' if t.descending else 'asc'}.{'nullsfirst' if t.nulls_first else 'nullslast'}"
         for t in terms
     )
     assert parse_order(text) == terms
@@ -126,12 +180,33 @@ def test_a_printed_order_is_read_back(terms: tuple[OrderTerm, ...]) -> None:
 GRAMMAR = st.text(st.sampled_from('abc.,:()!*"\\{}-> ') | st.characters(), max_size=40)
 PIECES = st.lists(
     st.sampled_from(
-        ["and", "or", "not", "eq", "in", "is", "null", ".", ",", "(", ")", '"', "a", "!", "inner", ":", "*"]
+        [
+            "and",
+            "or",
+            "not",
+            "eq",
+            "in",
+            "is",
+            "null",
+            ".",
+            ",",
+            "(",
+            ")",
+            '"',
+            "a",
+            "!",
+            "inner",
+            ":",
+            "*",
+            "->",
+            "->>",
+            *("any", "cs", "fts", "sl", "match", "{", "}", "[", "...", "::", "int", "count", "sum", "()"),
+        ]
     ),
     max_size=30,
 ).map("".join)
 KEYS = st.sampled_from(
-    ["select", "order", "limit", "offset", "and", "or", "not.or", "columns", "on_conflict", "a", "a.b"]
+    ["select", "order", "limit", "offset", "and", "or", "not.or", "columns", "on_conflict", "a", "a.b", "a->b", "a->>0"]
 )
 
 
@@ -148,7 +223,10 @@ def test_arbitrary_text_raises_nothing_but_our_errors(pairs: list[tuple[str, str
 @given(
     st.sampled_from(["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT"]),
     st.lists(
-        st.tuples(st.sampled_from(["Prefer", "Accept", "Range", "Content-Type", "Range-Unit"]), st.text()), max_size=4
+        st.tuples(
+            st.sampled_from(["Prefer", "Accept", "Range", "Content-Type", "If-Match", "If-None-Match"]), st.text()
+        ),
+        max_size=4,
     ),
     st.binary(max_size=40),
 )
@@ -209,13 +287,13 @@ def embeds_of_depth(levels: int) -> str:
 @pytest.mark.parametrize(
     ("limit", "query"),
     [
-        (QUERY_CHARACTERS, lambda n: [("a", "eq." + "x" * (n - 4))]),
+        (LIMITS.query_characters, lambda n: [("a", "eq." + "x" * (n - 4))]),
         (FILTERS, lambda n: [("a", "eq.1")] * (n - 2) + [("or", "(a.eq.1,and(b.eq.2))")]),
         (LOGIC_DEPTH, lambda n: [("and", tree_of_depth(n))]),
         (SELECT_ITEMS, lambda n: [("select", ",".join(["a"] * n))]),
         (EMBEDS, lambda n: [("select", ",".join(["a()"] * n))]),
-        (EMBED_DEPTH, lambda n: [("select", embeds_of_depth(n))]),
-        (EMBED_DEPTH, lambda n: [("a." * n + "b", "eq.1")]),
+        (LIMITS.embed_depth, lambda n: [("select", embeds_of_depth(n))]),
+        (LIMITS.embed_depth, lambda n: [("a." * n + "b", "eq.1")]),
         (ORDER_TERMS, lambda n: [("order", ",".join(["a"] * n))]),
     ],
 )
@@ -229,11 +307,11 @@ def test_a_limit_lets_pass_what_is_within_and_names_itself(limit, query, over) -
 
 @pytest.mark.parametrize("over", [-1, 0, 1])
 def test_an_insert_has_a_limit_of_rows(over: int) -> None:
-    body = b"[" + b",".join([b"{}"] * (INSERT_ROWS + over)) + b"]"
+    body = b"[" + b",".join([b"{}"] * (LIMITS.insert_rows + over)) + b"]"
     if over <= 0:
-        assert len(parse_rows(body, None, missing_default=False)) == INSERT_ROWS + over
+        assert len(parse_rows(body, None, missing_default=False)) == LIMITS.insert_rows + over
         return
-    with pytest.raises(TooLarge, match=f"the limit is {INSERT_ROWS}$"):
+    with pytest.raises(TooLarge, match=f"the limit is {LIMITS.insert_rows}$"):
         parse_rows(body, None, missing_default=False)
 
 

@@ -92,3 +92,10 @@ def test_strict_handling_refuses_unknown_preferences(library: Library) -> None:
         library.get("works", prefer="handling=strict, foo, bar=1")
     assert (caught.value.code, caught.value.details) == ("PGRST122", "Invalid preferences: foo, bar=1")
     assert library.get("works", prefer="foo") == []
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 16.666666666666668, 1e300, 5e-324, -0.1, 3.0, 2.0**53 + 2])
+def test_a_number_is_answered_with_every_digit_it_needs(library: Library, value: float) -> None:
+    library.work("Requiem", weight=value)
+    assert library.get("works", ("select", "weight")) == [{"weight": value}]
+    assert library.get("works", ("select", "weight.sum()")) == [{"sum": value}]

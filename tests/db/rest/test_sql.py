@@ -72,4 +72,4 @@ def test_the_list_keeps_its_order_at_any_size(library: Library) -> None:
 def test_the_statement_answers_one_row_whatever_is_embedded(library: Library) -> None:
     planned = statement(library, "works", ("select", "id,editions(works(editions(name)))"))
     (row,) = library.connection.execute(planned.sql, planned.parameters)
-    assert tuple(row) == ("[]", 0, None)
+    assert tuple(row) == ("[]", 0, None, None)

@@ -67,5 +67,5 @@ def test_a_table_that_is_no_resource_cannot_be_written(library: Library) -> None
 
 def test_other_methods_are_refused(library: Library) -> None:
     with pytest.raises(VaultError) as caught:
-        write(library, "PUT", "works", body={})
+        write(library, "BREW", "works", body={})
     assert caught.value.code == "PGRST117"

@@ -1,0 +1,117 @@
+"""`/{vault}/rest/v1/rpc/{verb}`: verbs. Parses, authenticates, calls the charter, answers; holds no rule of its own."""
+
+import json
+from typing import Any
+
+from db.errors import Forbidden, Invalid, MethodNotAllowed, NotAuthenticated, NotFound
+from db.fields import is_json_list, parse_fields
+from db.principal import Principal
+from db.rest.preferences import check_profile, parse_preferences
+from db.transaction import ReadTx, WriteTx
+from domain.charter import Charter, Verb
+from handlers.call import Call
+from handlers.identity import identify, principal_of
+from handlers.reply import Reply
+from handlers.rest_reply import allow_reply
+from handlers.services import Services
+from handlers.verb_arguments import arguments_and_rest
+from handlers.written import written
+
+
+def serve_verb(services: Services, call: Call) -> Reply:
+    """Call a verb: POST with a JSON object, or GET for one that only reads."""
+    entry = services.entry(call.path["vault"])
+    identity = identify(services, call, entry)
+    charter = services.charter(entry)
+    verb = _find_verb(charter, call)
+    if identity.token is not None and not identity.token.may_call(verb.name, writes=verb.writes):
+        raise Forbidden(f"this API token may not call {verb.name}", code="42501")
+    if call.method == "OPTIONS":
+        return allow_reply(("POST",) if verb.writes else ("GET", "HEAD", "POST"))
+    _check_method(call, verb)
+    check_profile(call.headers)
+    given, rest = arguments_and_rest(call, verb)
+    args = parse_fields(given, verb.params)
+    shaped = bool(rest) or any(name in ("accept", "prefer", "range", "if-none-match") for name, _ in call.headers)
+
+    def reply(tx: ReadTx, value: Any) -> Reply:
+        if not shaped:
+            return value_reply(value)
+        from handlers.verb_reply import shaped_reply  # here, because most calls take what the verb returns as it is
+
+        return shaped_reply(tx, call, rest, value, services.settings.rest_limits)
+
+    with services.vault(entry) as vault:
+        if not verb.writes:
+
+            def read(tx: ReadTx) -> Reply:
+                principal = principal_of(tx, identity, entry, charter)
+                return reply(tx, verb.run(tx, _admitted(principal, verb), args, call.now))
+
+            answer = vault.read(read, call.freshness)
+            return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
+
+        def write(tx: WriteTx, principal: Principal) -> Reply:
+            value = verb.run(tx, _admitted(principal, verb), args, call.now)
+            _check_affected(wishes.max_affected, value)
+            return reply(tx, value)
+
+        wishes = parse_preferences(call.headers)
+        return written(vault, call, identity, entry, charter, verb.name, write, rollback=wishes.rollback)
+
+
+def value_reply(value: Any) -> Reply:
+    """A verb's result as JSON; None is no content."""
+    if value is None:
+        return Reply(204)
+    return Reply(200, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _check_method(call: Call, verb: Verb) -> None:
+    """Refuse a method that no verb, or not this one, takes."""
+    if call.method not in ("GET", "HEAD", "POST"):
+        raise MethodNotAllowed(f"Cannot use the {call.method} method on RPC", code="PGRST101")
+    if verb.writes and call.method != "POST":
+        raise MethodNotAllowed(f"{verb.name} writes: call it by POST", code="25006")
+
+
+def _check_affected(most: int | None, value: Any) -> None:
+    """Hold `max-affected` against the rows that a verb returns."""
+    if most is None:
+        return
+    if not is_json_list(value):
+        raise Invalid(
+            "Function must return SETOF or TABLE when max-affected preference is used with handling=strict",
+            code="PGRST128",
+        )
+    if len(value) > most:
+        raise Invalid(
+            "Query result exceeds max-affected preference constraint",
+            code="PGRST124",
+            details=f"The query affects {len(value)} rows",
+        )
+
+
+def _find_verb(charter: Charter, call: Call) -> Verb:
+    name = call.path["verb"]
+    verb = charter.verb(name)
+    if verb is None:
+        import difflib  # here, because only a mistake needs it
+
+        near = difflib.get_close_matches(name, [known.name for known in charter.verbs], 1)
+        raise NotFound(
+            f"Could not find the function public.{name} in the schema cache",
+            code="PGRST202",
+            details=f"Searched for the function public.{name}, but no matches were found in the schema cache.",
+            hint=f"Perhaps you meant to call the function public.{near[0]}" if near else None,
+        )
+    return verb
+
+
+def _admitted(principal: Principal, verb: Verb) -> Principal:
+    """The principal, if one of the permissions the verb asks for is held."""
+    if verb.allow and not principal.may(*verb.allow):
+        if principal.kind == "guest":
+            raise NotAuthenticated(f"sign in first: {verb.name} is not for guests")
+        raise Forbidden(f"{verb.name} needs one of: {', '.join(verb.allow)}")
+    return principal
