@@ -8,15 +8,13 @@ ARGS     ?=
 SAM_VENV := $(VENV)/sam
 SAM      := aws-sam-cli>=1.140,<2
 
-# What `sam build` makes: the platform and the interpreter of the functions in template.yaml.
-# Amazon Linux 2023 has glibc 2.34; pip takes each older wheel tag only by name.
-LAMBDA_PYTHON   ?= python3.13
-LAMBDA_PLATFORM := --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 \
-                   --platform manylinux_2_24_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux_2_34_aarch64
+# The interpreter of the functions in template.yaml; only compiling asks for it.
+LAMBDA_PYTHON ?= python3.13
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check bench clean reference lint types layers schema template build-ApiFunction
+.PHONY: help serve test check bench bench-large bench-fleet package clean reference lint types layers schema template \
+        build-ApiFunction build-MaintenanceFunction
 
 # A system Python that was upgraded away leaves an environment that cannot start: make it again.
 ifneq ($(shell test -e $(VENV)/.made && ! $(BIN)/python -c '' 2>/dev/null && echo broken),)
@@ -24,7 +22,7 @@ $(shell rm -f $(VENV)/.made $(VENV)/.serve $(VENV)/.dev $(VENV)/.bench)
 endif
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## run Vaultry here, on 127.0.0.1:8000 (more: make serve ARGS=--help)
 	$(BIN)/vaultry serve $(ARGS)
@@ -36,6 +34,15 @@ check: lint types layers schema template ## style, types, import direction, sche
 
 bench: $(VENV)/.bench ## measure, as ratios against references in the same run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-fleet: $(VENV)/.dev ## measure a fleet of 10,000 vaults: provision, write, migrate, drill (15 minutes, 2 GB)
+	$(BIN)/python -m benchmarks.fleet $(ARGS)
+
+bench-large: $(VENV)/.dev ## a vault of 1 GB: time and memory of every step (VAULTRY_BENCH_MB=64 for less)
+	$(BIN)/python -m benchmarks.large_vault
+
+package: $(VENV)/.made ## build the Lambda functions into dist/, with a table of sizes
+	$(BIN)/python deploy/package.py --interpreter "$(LAMBDA_PYTHON)"
 
 clean: ## remove what these commands made; ./data stays
 	rm -rf $(VENV) .aws-sam build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -115,14 +122,9 @@ $(VENV)/.made:
 	$$found -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 	@touch $@
 
-# Called by `sam build`, once for each function, with ARTIFACTS_DIR. Wheels for the function's platform, then compiled
-# files: without them a cold start spends four times as long importing. Their interpreter must be the function's own.
-build-ApiFunction:
+# Called by `sam build`, once for each function, with ARTIFACTS_DIR; for those who prefer it to `make package`.
+build-ApiFunction build-MaintenanceFunction:
 	@command -v $(LAMBDA_PYTHON) >/dev/null || { \
 	  echo "$(LAMBDA_PYTHON) is not here; install it or run: sam build --use-container" >&2; exit 1; }
-	$(LAMBDA_PYTHON) -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir "$(ARTIFACTS_DIR)/.wheel" .
-	$(LAMBDA_PYTHON) -m pip install -q --disable-pip-version-check --only-binary=:all: \
-	  $(LAMBDA_PLATFORM) --implementation cp --python-version "$$($(LAMBDA_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
-	  --target "$(ARTIFACTS_DIR)" "$(ARTIFACTS_DIR)"/.wheel/*.whl
-	rm -rf "$(ARTIFACTS_DIR)/.wheel" "$(ARTIFACTS_DIR)/bin"
-	$(LAMBDA_PYTHON) -m compileall -q --invalidation-mode unchecked-hash "$(ARTIFACTS_DIR)"
+	$(LAMBDA_PYTHON) deploy/package.py --folder "$(ARTIFACTS_DIR)" --interpreter $(LAMBDA_PYTHON) \
+	  --function $(if $(filter build-ApiFunction,$@),api,maintenance)

@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Callable
+from typing import Any
 
 # Importing makes many objects and no garbage: the collector would walk them again and again for nothing.
 gc.disable()
@@ -10,6 +11,7 @@ gc.disable()
 from mangum import Mangum  # noqa: E402
 
 from handlers.app import configure_log, create_app  # noqa: E402
+from handlers.gateway_event import GatewayEvent  # noqa: E402
 from handlers.reply import Reply  # noqa: E402
 from handlers.services import Services  # noqa: E402
 from handlers.settings import Settings  # noqa: E402
@@ -25,4 +27,6 @@ async def _inline(work: Callable[[], Reply]) -> Reply:
 
 _settings = Settings.from_env(os.environ)
 configure_log(_settings.log)
-handler = Mangum(create_app(Services(_settings), _inline), lifespan="off")
+# Mangum's protocol declares the making of a handler with any arguments, and passes these three.
+_handlers: list[Any] = [GatewayEvent]
+handler = Mangum(create_app(Services(_settings), _inline), lifespan="off", custom_handlers=_handlers)

@@ -20,7 +20,7 @@ def store_folder(store: str) -> Path | None:
     return Path(unquote(parts.path))
 
 
-def store_bucket(store: str) -> tuple[str, str] | None:
+def store_bucket(store: str, setting: str = "VAULTRY_STORE") -> tuple[str, str] | None:
     """Bucket and prefix of an `s3:` address, or None for a directory. Raises Invalid for any other form."""
     if store.startswith("file:"):
         return None
@@ -28,9 +28,9 @@ def store_bucket(store: str) -> tuple[str, str] | None:
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
     if not address.startswith("s3://") or not _BUCKET.fullmatch(bucket) or re.search(r"#|//", prefix):
-        raise _wrong(store)
+        raise _wrong(store, setting)
     if not dict(parse_qsl(query, keep_blank_values=True)).keys() <= {"endpoint", "region"}:
-        raise _wrong(store)
+        raise _wrong(store, setting)
     return bucket, prefix
 
 
@@ -39,5 +39,5 @@ def store_endpoint(store: str) -> str:
     return "" if store.startswith("file:") else dict(parse_qsl(store.partition("?")[2])).get("endpoint", "")
 
 
-def _wrong(store: str) -> Invalid:
-    return Invalid(f"VAULTRY_STORE: got {store!r}, wanted {_FORMS}", code="setting_invalid", field="VAULTRY_STORE")
+def _wrong(store: str, setting: str = "VAULTRY_STORE") -> Invalid:
+    return Invalid(f"{setting}: got {store!r}, wanted {_FORMS}", code="setting_invalid", field=setting)

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.gateway import KINDS, Request
 from tests.lambda_runtime import FunctionError, InitError, LambdaRuntime, ProcessEnded, http_event
 
 SMALL = """
@@ -25,7 +27,7 @@ def handler(event, context):
 # The real door with two routes that show what reached them: the call as it was read, and a crash of our own making.
 PROBE = """
 import json
-from handlers import rest
+from handlers import rest, verbs
 from handlers.reply import Reply
 
 def show(services, call):
@@ -34,7 +36,7 @@ def show(services, call):
 def crash(services, call):
     raise RuntimeError("a row of somebody")
 
-rest.serve_table, rest.serve_verb = show, crash
+rest.serve_table, verbs.serve_verb = show, crash
 from handlers.api import handler
 """
 
@@ -140,6 +142,47 @@ def test_repeated_and_encoded_query_keys_survive(probe):
         ["empty", ""],
         ["e[]", "ä"],
     ]
+
+
+FILTERS = "year=gte.1900&title=in.(%22x%2Cy%22,z)&year=lt.2000&select=a%2Cb&note=eq.1%2B1&or=(c.eq.%26,d.is.null)&e="
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_filters_of_a_request_are_exact_behind_every_kind_of_api(probe, kind):
+    answer = probe.invoke(kind(Request("GET", f"/choir/rest/v1/works?{FILTERS}")))
+    assert sorted(body_of(answer)["query"]) == [
+        ["e", ""],
+        ["note", "eq.1+1"],
+        ["or", "(c.eq.&,d.is.null)"],
+        ["select", "a,b"],
+        ["title", 'in.("x,y",z)'],
+        ["year", "gte.1900"],
+        ["year", "lt.2000"],
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_request_leaves_one_line_of_json_that_names_no_tenant(probe, kind):
+    before = len(probe.log)
+    probe.invoke(kind(Request("GET", "/secret-choir/rest/v1/works?email=eq.anna@choir.example")))
+    line = line_after(probe, before, "Served")
+    assert (line["route"], line["status"]) == ("/{vault}/rest/v1/{table}", 200)
+    assert line["request_id"] in ("JKJaXmPLvHcESHA", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+    assert "secret-choir" not in probe.log
+    assert "anna" not in probe.log
+
+
+def line_after(runtime: LambdaRuntime, position: int, event: str) -> dict[str, Any]:
+    """The first log line of an event after that position; waits until it was read from the process."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        whole = runtime.log[position:].rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        found = [line for line in lines if line["event"] == event]
+        if found:
+            return found[0]
+        time.sleep(0.02)
+    raise TimeoutError(runtime.log)
 
 
 def test_a_body_arrives_as_it_was_sent(probe):
