@@ -7,6 +7,7 @@ from typing import Any
 
 from db.clock import Moment
 from db.fields import Field
+from db.files.declared import FileBucket
 from db.principal import Principal
 from db.resources import Resource
 from db.transaction import WriteTx
@@ -30,6 +31,21 @@ class Verb:
     summary: str
     allow: tuple[str, ...] = ()
     params: Mapping[str, Field] = field(default_factory=dict[str, Field])
+
+
+@dataclass(frozen=True, slots=True)
+class CharterJob:
+    """Upkeep of a vault by the charter's own rules: what it keeps and for how long, figures, checks.
+
+    name: `subject.action`. every_s: seconds between two runs. work: run in one transaction as `work(tx, now)`; how many
+    rows it changed or found. It may run again at any time: a second run right after the first does nothing.
+    summary: one sentence for operators.
+    """
+
+    name: str
+    every_s: int
+    work: Callable[[WriteTx, Moment], int]
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,8 @@ class Charter:
     sets: migration sets in order, the kernel first. roles: permissions of each role, for tokens that act as one.
     found: fills a new vault and returns the scope (organisation or branch id) of the founding slug.
     admission: the verb by which somebody who is nobody here yet comes in, with an invitation's `token`; or None.
-    demo: the tenant to try it with, if it has one.
+    demo: the tenant to try it with, if it has one. jobs: what maintenance does in each of its vaults.
+    buckets: files that belong to rows. manages_files: the permission to make further buckets by hand, and to use them.
     """
 
     name: str
@@ -84,6 +101,9 @@ class Charter:
     found: Callable[[WriteTx, Founding, Moment], str]
     admission: str | None = None
     demo: Demo | None = None
+    jobs: tuple[CharterJob, ...] = ()
+    buckets: tuple[FileBucket, ...] = ()
+    manages_files: str | None = None
 
     def resource(self, table: str) -> Resource | None:
         """The declaration for a table, or None when REST does not reach it."""

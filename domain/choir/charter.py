@@ -10,7 +10,9 @@ from domain.choir import (
     members,
     organizations,
     roles,
+    score_files,
     sections,
+    upkeep,
     voices,
     works,
 )
@@ -40,4 +42,7 @@ CHOIR = Charter(
     found=found,
     admission="invite.accept",
     demo=DEMO,
+    jobs=upkeep.JOBS,
+    buckets=score_files.BUCKETS,
+    manages_files="desk:admin",
 )

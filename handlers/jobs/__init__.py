@@ -1,0 +1,1 @@
+"""Upkeep of vaults: what a job is, the declared jobs, and the rounds that run them."""
