@@ -8,6 +8,7 @@ from db.history import Point, find_point
 from db.history import restore as restore_vault
 from db.vault import Vault
 from handlers.cli.output import json_option, note, print_json
+from handlers.cli.row_restore import refuse_row_options, restore_table
 from handlers.cli.session import living_tenant, operator, session
 from handlers.tenants import fork_tenant
 
@@ -40,22 +41,36 @@ def bookmark(slug: str, at: str | None, *, as_json: bool) -> None:
 @click.command()
 @click.argument("slug")
 @click.option("--at", required=True, metavar="TIME|BOOKMARK", help=_AT)
+@click.option("--table", metavar="TABLE", help="Only rows of this table, as an ordinary audited change.")
+@click.option("--where", multiple=True, metavar="FILTER", help="Which rows, as in REST: `id=eq.5`. All must hold.")
+@click.option("--delete", is_flag=True, help="With --table: also remove rows that were not there.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def restore(slug: str, at: str, *, yes: bool, as_json: bool) -> None:
-    """Bring a vault back to how it was.
+def restore(
+    slug: str, at: str, table: str | None, where: tuple[str, ...], *, delete: bool, yes: bool, as_json: bool
+) -> None:
+    """Bring a vault, or rows of one table, back to how they were.
 
     This is a new commit: history, audit log and erasures stay, and so does the outbox.
 
     Suspend the tenant first if people may be writing: what they commit until the restore goes with the rest. To undo
     it, restore the bookmark it prints.
 
+    With --table only rows of that table change: missing ones are inserted, others set back, and the rest of the vault
+    stays. What would change is shown first, with what triggers and references would do; rows that cannot be written,
+    because what they refer to is gone, are named and nothing is changed.
+
     Interrupted: it is restored or untouched; `vaultry bookmark` tells which.
 
     \b
     Example:
       vaultry restore aurora --at 2026-05-01T19:00:00Z
+      vaultry restore aurora --at 2026-05-01T19:00:00Z --table works --where "title=like.Ave*"
     """
+    if table is not None:
+        restore_table(slug, at, table, where, delete=delete, yes=yes, as_json=as_json)
+        return
+    refuse_row_options(where, delete=delete)
     with session() as services:
         entry = living_tenant(services, slug)
         with services.vault(entry) as vault:
