@@ -40,13 +40,13 @@ class CountingStore:
         self.calls[op] += 1
         return self._inner.exists(key, op=op)
 
-    def get(self, key: str, *, op: str) -> bytes:
+    def get(self, key: str, *, op: str, start: int = 0, limit: int | None = None) -> bytes:
         self.calls[op] += 1
-        return self._inner.get(key, op=op)
+        return self._inner.get(key, op=op, start=start, limit=limit)
 
-    def put(self, key: str, body: bytes, *, timestamp_ms: int, op: str) -> None:
+    def put(self, key: str, body: bytes | Path, *, timestamp_ms: int, op: str) -> None:
         self.calls[op] += 1
-        self.put_bytes += len(body)
+        self.put_bytes += body.stat().st_size if isinstance(body, Path) else len(body)
         if self._put_s:
             # Not for 0: a sleep of nothing still gives the processor away, for longer than a commit takes.
             time.sleep(self._put_s)

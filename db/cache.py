@@ -9,7 +9,9 @@ import fcntl
 import os
 import shutil
 import struct
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,6 +22,7 @@ from db.ltx import TXID
 
 MAX_SLOTS = 64
 MAX_KEPT_EDITS = 3
+_RUN_BYTES = 256 << 10
 _MARKER = struct.Struct(">8sQQQQQQQQB16s")
 _MAGIC: Final = b"VMARKER1"
 
@@ -63,6 +66,9 @@ class CacheFolder:
         self.path, self._lock = _claim(root / vault_id)
         self.database = self.path / "vault.sqlite"
         self.wal = self.path / "vault.sqlite-wal"
+        self._scratch = self.path / "scratch"
+        # What a killed process left there; the folder is ours alone.
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._marker_fd = os.open(self.path / "marker", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
@@ -118,7 +124,18 @@ class CacheFolder:
             os.truncate(self.wal, length)
         self._remove_index()
 
-    def apply(self, pages: Mapping[int, bytes], page_bytes: int, database_pages: int) -> None:
+    @contextmanager
+    def scratch(self) -> Generator[Path]:
+        """A folder for files that are being made, on the file system of the copy; removed at the end of the block."""
+        self._scratch.mkdir(exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            yield Path(folder)
+
+    def adopt(self, database: Path) -> None:
+        """Take a finished file of the same file system as the main file. The copy before must be gone."""
+        database.replace(self.database)
+
+    def apply(self, pages: Iterable[tuple[int, bytes]], page_bytes: int, database_pages: int) -> None:
         """Write pages into the main file and give it its new size. Every connection must be closed, no WAL left."""
         write_pages(self.database, pages, page_bytes, database_pages)
 
@@ -145,15 +162,31 @@ class CacheFolder:
         self.path.joinpath("vault.sqlite-shm").unlink(missing_ok=True)
 
 
-def write_pages(path: Path, pages: Mapping[int, bytes], page_bytes: int, database_pages: int) -> None:
-    """Write pages into a database file, made if need be, and give it its new size. Nobody may have it open."""
+def write_pages(path: Path, pages: Iterable[tuple[int, bytes]], page_bytes: int, database_pages: int) -> None:
+    """Write pages into a database file, made if need be, and give it its new size. Nobody may have it open.
+
+    pages: numbers and images, of which a quarter of a megabyte is held at once.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        for number, page in pages.items():
-            os.pwrite(descriptor, page, (number - 1) * page_bytes)
+        start, run = 0, bytearray()
+        for number, page in pages:
+            offset = (number - 1) * page_bytes
+            if offset != start + len(run) or len(run) >= _RUN_BYTES:
+                _write_at(descriptor, run, start)
+                start, run = offset, bytearray()
+            run += page
+        _write_at(descriptor, run, start)
         os.ftruncate(descriptor, database_pages * page_bytes)
     finally:
         os.close(descriptor)
+
+
+def _write_at(descriptor: int, run: bytearray, start: int) -> None:
+    rest = memoryview(run)
+    while rest:
+        written = os.pwrite(descriptor, rest, start)
+        rest, start = rest[written:], start + written
 
 
 def _claim(folder: Path) -> tuple[Path, int]:

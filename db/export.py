@@ -2,54 +2,63 @@
 
 import os
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from db.errors import Conflict
 from db.json_sql import identifier
 from db.personal import PersonalCipher
 from db.sql_functions import register_functions
-from db.vault_file import as_rollback
+from db.vault_file import mark_rollback
 
 _TRIGGERS = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
 Personal = Mapping[str, Collection[str]]
 
 
-def plain_database(database: bytes, cipher: PersonalCipher, personal: Personal) -> bytes:
-    """The same content as a file in rollback-journal mode, vacuumed: nothing deleted lingers in free pages.
+def plain_file(database: Path, target: Path, cipher: PersonalCipher, personal: Personal) -> int:
+    """Write the same content to the new file `target` in rollback-journal mode, vacuumed; its length in bytes.
 
-    personal: columns to open, by table; empty = all stay sealed. One the database lacks is left out, for an older
-    point may. A destroyed key opens to NULL. Raises VaultError `personal_unreadable` for a damaged value.
+    Nothing deleted lingers in free pages. database: a file of one's own, which is changed. personal: columns to open,
+    by table; empty = all stay sealed. One the database lacks is left out, for an older point may. A destroyed key opens
+    to NULL. Raises VaultError `personal_unreadable` for a damaged value.
     """
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    mark_rollback(database)
+    connection = sqlite3.connect(database, isolation_level=None)
     try:
-        connection.deserialize(as_rollback(database))
+        connection.execute("PRAGMA synchronous = OFF")
         register_functions(connection, cipher)
         for table, columns in personal.items():
             _open_columns(connection, table, columns)
-        connection.execute("VACUUM")
-        return as_rollback(connection.serialize())
+        connection.execute("VACUUM INTO ?", (str(target),))
     finally:
         connection.close()
+    return target.stat().st_size
 
 
-def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
-    """Write the file under another name, sync it and rename it: it appears whole or not at all. Readable by its owner.
+@contextmanager
+def appearing(path: Path, *, replace: bool) -> Generator[Path]:
+    """A name beside `path` under which the block makes the file; it is synced and renamed then.
 
-    Raises Conflict (file_exists) unless `replace`.
+    The file appears whole or not at all, readable by its owner. Raises Conflict (file_exists) unless `replace`.
     """
     unfinished = path.with_name(f".{path.name}.{os.urandom(6).hex()}.unfinished")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
+        unfinished.touch(0o600, exist_ok=False)
+        yield unfinished
+        with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         if path.exists() and not replace:
             raise Conflict(f"{path} exists already", code="file_exists")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, *, replace: bool) -> None:
+    """Write a small file as `appearing` does."""
+    with appearing(path, replace=replace) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _open_columns(connection: sqlite3.Connection, table: str, columns: Collection[str]) -> None:

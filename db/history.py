@@ -6,21 +6,25 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from db.audit import AuditTrail
 from db.bookmark import Bookmark, bookmark_of, is_of_vault, parse_bookmark
-from db.cache import write_pages
-from db.clock import timestamp, timestamp_ms
+from db.clock import Moment, timestamp, timestamp_ms
+from db.database_file import write_database
 from db.errors import Invalid
+from db.files.ledger import carry_ledger
 from db.log import CommitLog, LogObject, restore_chain
 from db.ltx import TXID
 from db.migrate import MigrationSet, bring_up
 from db.open_vault import Kind, Site, create_vault, read_audit_key
 from db.personal import PersonalCipher, load_cipher
+from db.schema_hold import SchemaHold, put_hold, read_hold
+from db.schema_state import newest_numbers
 from db.sql_functions import register_functions
 from db.transaction import Actor, ReadTx
 from db.vault import Vault
-from db.vault_file import as_rollback, as_wal
+from db.vault_file import mark_rollback, mark_wal
 
 # What a restore carries over from the present: the audit log only grows, an erased key stays erased, and what was
 # delivered once is not delivered again.
@@ -56,49 +60,74 @@ def find_point(log: CommitLog, at: str) -> Point:
     return _point(log, restore_chain(objects, upto=txid)[-1])
 
 
+def database_file_at(log: CommitLog, txid: TXID, path: Path) -> None:
+    """Write the database file at a commit to `path`, page by page. Raises NotFound when the log does not stop there.
+
+    The file is to be trusted when this has returned.
+    """
+    write_database(log, path, upto=txid)
+
+
 def database_at(log: CommitLog, txid: TXID) -> bytes:
-    """The bytes of the database file at a commit. Raises NotFound when the log does not stop there."""
+    """As `database_file_at`, the bytes of a small one."""
     with tempfile.TemporaryDirectory(prefix="vaultry-point-") as folder:
         path = Path(folder) / "point.sqlite"
-        for file in log.restore_files(upto=txid):
-            write_pages(path, file.pages, file.header.page_bytes, file.header.database_pages)
+        database_file_at(log, txid, path)
         return path.read_bytes()
 
 
+def current_database_file(vault: Vault, path: Path) -> Point:
+    """Write the database file at the newest commit to `path`, page by page, and name the commit; nobody waits for it.
+
+    It comes from the log and not from the local copy, so that every checksum was compared.
+    """
+    answer = vault.read_raw(lambda _, head: head)
+    database_file_at(vault.log, answer.value.txid, path)
+    return Point(answer.value.txid, answer.bookmark, timestamp(answer.value.timestamp_ms))
+
+
 def current_database(vault: Vault) -> tuple[bytes, Point]:
-    """The bytes of the database file at the newest commit, and that commit; writers go on meanwhile."""
-    answer = vault.read_raw(lambda connection, head: (connection.serialize(), head))
-    database, head = answer.value
-    return database, Point(head.txid, answer.bookmark, timestamp(head.timestamp_ms))
+    """As `current_database_file`, the bytes of a small one."""
+    with tempfile.TemporaryDirectory(prefix="vaultry-point-") as folder:
+        path = Path(folder) / "point.sqlite"
+        point = current_database_file(vault, path)
+        return path.read_bytes(), point
 
 
-def restore(vault: Vault, site: Site, at: str, actor: Actor, sets: Sequence[MigrationSet] = ()) -> Point:
+def restore(
+    vault: Vault, site: Site, at: str, actor: Actor, sets: Sequence[MigrationSet] = (), *, hold: bool = False
+) -> Point:
     """Bring back the state at a bookmark or time, as a new commit; the point that was restored.
 
     The audit log goes on and says so, erased keys stay erased, the outbox stays. Undo: restore the bookmark before.
     sets: of the vault; a state from before a step gets it in the same commit, so that nobody meets an old schema.
+    hold: the schema stays that of the point as well, and is held there until the hold is lifted.
     """
     point = find_point(vault.log, at)
-    past = database_at(vault.log, point.txid)
     now = site.clock()
 
-    def build(writer: sqlite3.Connection) -> bytes:
-        with _in_memory(past) as restored:
+    def build(writer: sqlite3.Connection, past: Path) -> None:
+        with _opened(past) as restored:
             has_keys = _has(restored, "vaultry_personal_keys")
             cipher = load_cipher(ReadTx(restored), site.keyring) if has_keys else PersonalCipher(None)
             register_functions(restored, cipher)
-            bring_up(restored, sets, now)
+            wanted = _hold_at(writer, restored, now, hold=hold)
+            bring_up(restored, sets, now, wanted)
             restored.execute("BEGIN")
+            put_hold(restored, wanted)
             for table in _CARRIED:
                 _carry(writer, restored, table)
+            carry_ledger(writer, restored)
             key = read_audit_key(restored, site.keyring)
             if key is not None:
-                note = {"bookmark": point.bookmark, "timestamp": point.timestamp}
+                note: dict[str, Any] = {"bookmark": point.bookmark, "timestamp": point.timestamp}
+                if wanted is not None:
+                    note["schema_held_at"] = dict(wanted.highest)
                 AuditTrail(restored, key, frozenset()).note(actor, now.text, "vault.restore", note)
             restored.execute("COMMIT")
-            return as_wal(restored.serialize())
+        mark_wal(past)
 
-    vault.replace(build)
+    vault.replace(lambda path: database_file_at(vault.log, point.txid, path), build)
     return point
 
 
@@ -107,31 +136,42 @@ def fork(vault: Vault, site: Site, kind: Kind, new_id: str, at: str | None = Non
 
     Keys erased since stay erased in it, and what its parent has yet to deliver is left to the parent.
     """
-    if at is None:
-        database, point = current_database(vault)
-    else:
-        point = find_point(vault.log, at)
-        database = database_at(vault.log, point.txid)
-
-    def build(present: sqlite3.Connection) -> bytes:
-        with _in_memory(database) as forked:
+    with vault.scratch() as folder:
+        path = folder / "fork.sqlite"
+        if at is None:
+            point = current_database_file(vault, path)
+        else:
+            point = find_point(vault.log, at)
+            database_file_at(vault.log, point.txid, path)
+        with _opened(path) as forked:
             forked.execute("BEGIN")
-            _carry(present, forked, "vaultry_personal_keys")
+            vault.read_raw(lambda present, _: _carry(present, forked, "vaultry_personal_keys"))
             if _has(forked, "vaultry_outbox"):
                 forked.execute("DELETE FROM vaultry_outbox WHERE delivered_at IS NULL")
             forked.execute("COMMIT")
-            return as_wal(forked.serialize())
+        return create_vault(site, new_id, kind, path), point
 
-    content = vault.read_raw(lambda connection, _: build(connection)).value
-    return create_vault(site, new_id, kind, content), point
+
+def _hold_at(
+    present: sqlite3.Connection, restored: sqlite3.Connection, now: Moment, *, hold: bool
+) -> SchemaHold | None:
+    """The hold that the restored state gets: one of its own, or today's, if the state is not beyond it already."""
+    numbers = newest_numbers(restored)
+    if hold:
+        return SchemaHold(numbers, now.text)
+    kept = read_hold(present)
+    beyond = kept is not None and not all(kept.allows(name, number) for name, number in numbers.items())
+    return None if beyond else kept
 
 
 @contextmanager
-def _in_memory(database: bytes) -> Generator[sqlite3.Connection]:
-    """The database in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+def _opened(database: Path) -> Generator[sqlite3.Connection]:
+    """A file of our own, to be changed in place; it is left in rollback-journal mode."""
+    mark_rollback(database)
+    connection = sqlite3.connect(database, isolation_level=None)
     try:
-        connection.deserialize(as_rollback(database))
+        # Killed halfway, it is thrown away.
+        connection.execute("PRAGMA synchronous = OFF")
         # An erased key that is taken out again must not linger in free space.
         connection.execute("PRAGMA secure_delete = ON")
         yield connection
@@ -162,8 +202,7 @@ def _carry(writer: sqlite3.Connection, restored: sqlite3.Connection, table: str)
 
 
 def _point(log: CommitLog, found: LogObject) -> Point:
-    file = next(iter(log.fetch([found])))
-    header = file.header
+    header = log.header(found)
     bookmark: Bookmark = bookmark_of(log.vault_id, header.max_txid, header.node_id)
     return Point(header.max_txid, str(bookmark), timestamp(header.timestamp_ms))
 
@@ -172,4 +211,13 @@ def _looks_like_bookmark(text: str) -> bool:
     return text[8:9] == "-" and len(text) > 30
 
 
-__all__ = ["Point", "current_database", "database_at", "find_point", "fork", "restore"]
+__all__ = [
+    "Point",
+    "current_database",
+    "current_database_file",
+    "database_at",
+    "database_file_at",
+    "find_point",
+    "fork",
+    "restore",
+]

@@ -6,7 +6,7 @@ Joins the folder, its marker and the connections. Knows nothing of the store; th
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db import wal
@@ -16,9 +16,21 @@ from db.connections import Connections
 from db.errors import VaultError
 from db.events import CacheRebuilt, EditKept, emit
 from db.head import NOWHERE, Head
-from db.ltx import TXID, LtxFile
+from db.ltx import TXID, LtxHeader
 
 Prepare = Callable[[sqlite3.Connection], None]
+_WAL_BATCH_BYTES = 4 << 20
+# Commits in order: the header and the pages of each.
+Changes = Iterable[tuple[LtxHeader, Iterable[tuple[int, bytes]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The main file of a copy, the head, and how often the file was made anew since the copy was opened."""
+
+    database: Path
+    head: Head
+    rebuilds: int
 
 
 class EditedByHand(VaultError):
@@ -30,7 +42,7 @@ class EditedByHand(VaultError):
 class LocalCopy:
     """One process's copy of one vault, open until `close`.
 
-    epoch: rises whenever the connections are made anew. closed: `close` was called.
+    epoch: rises whenever the connections are made anew, rebuilds when the file is. closed: `close` was called.
     """
 
     def __init__(self, cache: CacheFolder, vault_id: str, readers: int, prepare: Prepare) -> None:
@@ -38,6 +50,7 @@ class LocalCopy:
         self.cache = cache
         self.connections = Connections(cache, readers, prepare)
         self.epoch = 0
+        self.rebuilds = 0
         self.closed = False
         self.head = NOWHERE
         self._marker = Marker(TXID(0), 0, 0, 0)
@@ -74,20 +87,24 @@ class LocalCopy:
         self._settle_and_open()
         return True
 
-    def rebuild(self, files: Iterable[LtxFile], reason: str, now_ms: int) -> None:
-        """Make the copy anew from files that lead from nothing to the head."""
+    def rebuild(self, database: Path, header: LtxHeader, reason: str, now_ms: int) -> None:
+        """Take a file made from the log in place of the copy. database: in the cache's `scratch`. header: its head."""
         self.connections.close_abandoned()
         self.cache.write_marker(self._marker._replace(busy=True, txid=TXID(0)))
         self.cache.clear()
-        self._apply(files, now_ms)
+        self.cache.adopt(database)
+        self.rebuilds += 1
+        self.head = _head(header, now_ms)
         self._settle_and_open()
         emit(CacheRebuilt(self.vault_id, self.head.txid, reason))
 
-    def absorb(self, files: Iterable[LtxFile], now_ms: int) -> None:
-        """Apply other writers' commits. An unacknowledged change of our own must have been undone."""
+    def absorb(self, changes: Changes, now_ms: int) -> None:
+        """Apply other writers' commits, checked already. A change of our own not acknowledged must have been undone."""
         self._mark_moving()
         self.connections.close_settled()
-        self._apply(files, now_ms)
+        for header, pages in changes:
+            self.cache.apply(pages, header.page_bytes, header.database_pages)
+            self.head = _head(header, now_ms)
         self._settle_and_open()
 
     def edited(self) -> bool:
@@ -182,12 +199,6 @@ class LocalCopy:
             self._settle()
         self.cache.close()
 
-    def _apply(self, files: Iterable[LtxFile], now_ms: int) -> None:
-        for file in files:
-            header = file.header
-            self.cache.apply(file.pages, header.page_bytes, header.database_pages)
-            self.head = Head(header.max_txid, header.node_id, header.timestamp_ms, now_ms)
-
     def _settle_and_open(self) -> None:
         self._settle()
         self._open()
@@ -236,15 +247,7 @@ class LocalCopy:
 
     def _fold(self, marker: Marker) -> bool:
         """Check the agreed part of a write-ahead file left by a killed process and fold it in."""
-        content = self.cache.wal.read_bytes()
-        try:
-            header = wal.read_header(content[: wal.HEADER_BYTES])
-            found = wal.read_commits(content[wal.HEADER_BYTES :], header, header.checksum)
-        except VaultError:
-            return False
-        if found is None or found.end != marker.wal_bytes:
-            return False
-        if found.checksum[0] << 32 | found.checksum[1] != marker.wal_checksum:
+        if not self._wal_agrees(marker):
             return False
         connection = sqlite3.connect(f"file:{self.cache.database}?mode=rw", uri=True, isolation_level=None)
         try:
@@ -253,6 +256,25 @@ class LocalCopy:
         finally:
             connection.close()
         return True
+
+    def _wal_agrees(self, marker: Marker) -> bool:
+        """Whether the write-ahead file holds whole commits up to where, and with which sums, the marker says."""
+        with self.cache.wal.open("rb") as file:
+            try:
+                header = wal.read_header(file.read(wal.HEADER_BYTES))
+                end, checksum, batch = wal.HEADER_BYTES, header.checksum, _WAL_BATCH_BYTES
+                while end < marker.wal_bytes:
+                    file.seek(end)
+                    found = wal.read_commits(file.read(min(batch, marker.wal_bytes - end)), header, checksum, start=end)
+                    if found is not None:
+                        end, checksum = found.end, found.checksum
+                    elif end + batch >= marker.wal_bytes:
+                        return False
+                    else:  # a commit longer than the batch
+                        batch *= 2
+            except VaultError:
+                return False
+        return checksum[0] << 32 | checksum[1] == marker.wal_checksum
 
     def _keep_edit(self, marker: Marker) -> Path | None:
         """Keep a copy of files that somebody else changed; the engine's own leftovers are not worth it."""
@@ -263,3 +285,7 @@ class LocalCopy:
             emit(EditKept(self.vault_id, str(kept)))
             return kept
         return None
+
+
+def _head(header: LtxHeader, now_ms: int) -> Head:
+    return Head(header.max_txid, header.node_id, header.timestamp_ms, now_ms)

@@ -1,21 +1,31 @@
 """The log of one vault: which objects there are, and which of them rebuild a state. Knows names; not SQLite."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import random
+import time
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
 
 from db.errors import CorruptLog, NotFound, StoreUnavailable
+from db.log_fetch import FETCHERS, PART_BYTES, fetch_each
 from db.ltx import TXID, LtxFile, LtxHeader, decode, object_name, parse_name, read_header
+from db.ltx_stream import LtxReader
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore, OutcomeUnknown
 
 COMMIT_LEVEL = 0
 RANGE_LEVEL = 1
 SNAPSHOT_LEVEL = 9
 PUT_ATTEMPTS = 4
+# Before the second attempt, at most; four times as long before each further one.
+PUT_PAUSE_S = 0.02
 LISTINGS = 3
 NOTHING = TXID(0)
-_FETCHERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="log-fetch")
+# What a look fetches at most; a commit that is as long or longer is fetched by `open_each`.
+LOOK_BYTES = PART_BYTES
+_HEADER_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +56,21 @@ class CommitLog:
         return self.folder(level) + object_name(min_txid, max_txid)
 
     def look(self, txid: TXID) -> bytes | None:
-        """The commit's body, or None when nobody has made it yet.
+        """The commit's body, the first LOOK_BYTES of a longer one, or None when nobody has made it yet.
 
         Fetching instead of asking for existence costs the same one call and spares a second one when it is there.
         """
         try:
-            return self._store.get(self.key(COMMIT_LEVEL, txid, txid), op="commit:look")
+            return self._store.get(self.key(COMMIT_LEVEL, txid, txid), op="commit:look", limit=LOOK_BYTES)
         except ObjectMissing:
             return None
 
-    def put_commit(self, txid: TXID, body: bytes, timestamp_ms: int) -> bytes | None:
-        """Make the commit. None when it is ours now, else the body of the one who was first.
+    def look_beside(self, txid: TXID) -> "Future[bytes | None]":
+        """`look`, begun: it goes on beside what is asked of the store next."""
+        return FETCHERS.submit(self.look, txid)
+
+    def put_commit(self, txid: TXID, body: bytes | Path, timestamp_ms: int) -> bytes | None:
+        """Make the commit. None when it is ours now, else what `look` gives of the one who was first.
 
         An outcome that stays unknown is never guessed: the same put is sent again, and whoever is found under the
         name is compared with what was sent. Raises OutcomeUnknown when the store gives no definite answer in time,
@@ -64,35 +78,50 @@ class CommitLog:
         """
         key = self.key(COMMIT_LEVEL, txid, txid)
         unknown: OutcomeUnknown | None = None
-        for _ in range(PUT_ATTEMPTS):
+        for attempt in range(PUT_ATTEMPTS):
+            if attempt:
+                # A store that asks to be asked less often is; not all writers come back at the same moment.
+                time.sleep(random.uniform(0.5, 1) * PUT_PAUSE_S * 4 ** (attempt - 1))  # noqa: S311 - no secret
             try:
-                self._store.put(key, body, timestamp_ms=timestamp_ms, op="commit:put")
-            except ObjectExists:
-                found = self._winner(key)
-                return None if found == body else found
+                return self._put_once(key, body, timestamp_ms)
             except OutcomeUnknown as exc:
                 unknown = exc
             except StoreUnavailable:
                 # Refused now; but an attempt before this one may have come through.
                 if unknown is None:
                     raise
-            else:
-                return None
-        raise unknown or AssertionError("no attempt was made")
-
-    def _winner(self, key: str) -> bytes:
-        """The body of the commit that is there. It may be our own, so failing to read it leaves the outcome open."""
         try:
-            return self._store.get(key, op="commit:compare")
-        except (ObjectMissing, StoreUnavailable) as exc:
-            raise OutcomeUnknown(f"{key} is taken, and by whom could not be read: {exc.message}") from exc
+            return self._rival(key, body)
+        except OutcomeUnknown as exc:
+            # Not there, or not to be read: the put may still be on its way.
+            raise unknown or exc from None
+
+    def _put_once(self, key: str, body: bytes | Path, timestamp_ms: int) -> bytes | None:
+        try:
+            self._store.put(key, body, timestamp_ms=timestamp_ms, op="commit:put")
+        except ObjectExists:
+            return self._rival(key, body)
+        return None
+
+    def _rival(self, key: str, body: bytes | Path) -> bytes | None:
+        """None when the commit that is there is ours. Raises OutcomeUnknown when it could not be read in full."""
+        ours = _beginning(body)
+        try:
+            found = self._store.get(key, op="commit:compare", limit=LOOK_BYTES)
+            if found == ours:
+                return None
+            if read_header(found).node_id != read_header(ours).node_id:
+                return found
+        except (ObjectMissing, StoreUnavailable, CorruptLog) as exc:
+            raise OutcomeUnknown(f"whose commit {key} is could not be read: {exc.message}") from exc
+        raise OutcomeUnknown(f"{key} is our commit, but not as it was sent")
 
     def holds(self, txid: TXID, node_id: int) -> bool:
         """Whether this commit, and no other of its number, is in the log; one that was pruned is not."""
         body = self.look(txid)
         return body is not None and read_header(body).node_id == node_id
 
-    def put_file(self, level: int, header: LtxHeader, body: bytes) -> None:
+    def put_file(self, level: int, header: LtxHeader, body: bytes | Path) -> None:
         """Store a range or a snapshot; one that is there already says the same and stays."""
         key = self.key(level, header.min_txid, header.max_txid)
         step = "snapshot:put" if level == SNAPSHOT_LEVEL else "range:put"
@@ -115,7 +144,7 @@ class CommitLog:
     def list_all(self) -> list[LogObject]:
         """Every object of the vault; the levels are listed at the same time."""
         levels = (SNAPSHOT_LEVEL, RANGE_LEVEL, COMMIT_LEVEL)
-        return [found for listed in _FETCHERS.map(self.list_level, levels) for found in listed]
+        return [found for listed in FETCHERS.map(self.list_level, levels) for found in listed]
 
     def chain(self, *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LogObject]:
         """`restore_chain` over a fresh listing; a gap counts only when listings agree on it.
@@ -127,18 +156,52 @@ class CommitLog:
                 return restore_chain(self.list_all(), base=base, upto=upto)
         return restore_chain(self.list_all(), base=base, upto=upto)
 
-    def restore_files(self, *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LtxFile]:
-        """The files of `chain`, decoded; it is chosen anew when one of them was pruned before it was fetched."""
-        for _ in range(LISTINGS - 1):
-            with suppress(ObjectMissing):
-                return list(self.fetch(self.chain(base=base, upto=upto)))
-        return list(self.fetch(self.chain(base=base, upto=upto)))
+    def open_each(self, objects: Sequence[LogObject]) -> Generator[LtxReader]:
+        """The objects in the given order, fetched at the same time, a few megabytes of them in memory at once.
+
+        The pages of each must be read to their end before the next. Raises CorruptLog naming the object, and the
+        readers' `pages` do.
+        """
+        with closing(fetch_each(self._store, [(found.key, found.size) for found in objects])) as contents:
+            for found, chunks in zip(objects, contents, strict=True):
+                reader = LtxReader(chunks, found.size, found.key)
+                _check_name(found.key, reader.header)
+                yield reader
+
+    def save_each(self, objects: Sequence[LogObject], folder: Path) -> list[Path]:
+        """The objects as files in the folder, in the given order, every one checked. Raises as `open_each`."""
+        saved: list[Path] = []
+        with closing(fetch_each(self._store, [(found.key, found.size) for found in objects])) as contents:
+            for found, chunks in zip(objects, contents, strict=True):
+                saved.append(folder / f"{len(saved)}.ltx")
+                with saved[-1].open("wb", buffering=0) as file:
+                    reader = LtxReader(_kept(chunks, file), found.size, found.key)
+                    _check_name(found.key, reader.header)
+                    for _ in reader.pages():
+                        pass
+        return saved
 
     def fetch(self, objects: Sequence[LogObject]) -> Iterable[LtxFile]:
-        """The decoded files in the given order, fetched at the same time. Raises CorruptLog naming the object."""
-        bodies = _FETCHERS.map(self._body, objects)
-        for found, body in zip(objects, bodies, strict=True):
-            yield decode_object(found.key, body)
+        """The decoded files in the given order: for commits of ordinary size. Raises as `open_each`."""
+        return (LtxFile(reader.header, dict(reader.pages())) for reader in self.open_each(objects))
+
+    def check(self, found: LogObject) -> None:
+        """Read one object through, two megabytes of it in memory. Raises ObjectMissing, CorruptLog naming it."""
+        with closing(fetch_each(self._store, [(found.key, found.size)], 2 * PART_BYTES)) as contents:
+            reader = LtxReader(next(contents), found.size, found.key)
+            _check_name(found.key, reader.header)
+            for _ in reader.pages():
+                pass
+
+    def header(self, found: LogObject) -> LtxHeader:
+        """The header of one object, of which no more than that is fetched. Raises ObjectMissing, CorruptLog."""
+        body = self._store.get(found.key, op="log:get", limit=_HEADER_BYTES)
+        try:
+            header = read_header(body)
+        except CorruptLog as exc:
+            raise CorruptLog(f"{found.key}: {exc.message}", details=exc.details) from exc
+        _check_name(found.key, header)
+        return header
 
     def txid_at(self, objects: Iterable[LogObject], time_ms: int) -> TXID:
         """The last commit at or before the time, by the timestamps inside the files (a store may round its own).
@@ -150,14 +213,11 @@ class CommitLog:
         low, high = 0, len(points)
         while low < high:
             middle = (low + high) // 2
-            body = self._store.get(points[middle].key, op="log:get")
-            low, high = (middle + 1, high) if read_header(body).timestamp_ms <= time_ms else (low, middle)
+            before = self.header(points[middle]).timestamp_ms <= time_ms
+            low, high = (middle + 1, high) if before else (low, middle)
         if low == 0:
             raise NotFound("the log holds no commit at or before that time", code="time_out_of_range")
         return points[low - 1].max_txid
-
-    def _body(self, found: LogObject) -> bytes:
-        return self._store.get(found.key, op="log:get")
 
     def delete(self, objects: Sequence[LogObject]) -> None:
         """Remove objects that no restore within the retention needs."""
@@ -171,10 +231,31 @@ def decode_object(key: str, body: bytes) -> LtxFile:
         file = decode(body)
     except CorruptLog as exc:
         raise CorruptLog(f"{key}: {exc.message}") from exc
-    name = object_name(file.header.min_txid, file.header.max_txid)
+    _check_name(key, file.header)
+    return file
+
+
+def _check_name(key: str, header: LtxHeader) -> None:
+    name = object_name(header.min_txid, header.max_txid)
     if not key.endswith(name):
         raise CorruptLog(f"{key}: holds what belongs into {name}")
-    return file
+
+
+def _kept(chunks: Iterable[bytes], file: RawIOBase) -> Generator[bytes]:
+    """The chunks, each written to the file before it is handed on."""
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
+        yield chunk
+
+
+def _beginning(body: bytes | Path) -> bytes:
+    """What a look at the body gives. Every attempt to commit has a nonce in its header, so this tells two apart."""
+    if isinstance(body, bytes):
+        return body[:LOOK_BYTES]
+    with body.open("rb") as file:
+        return file.read(LOOK_BYTES)
 
 
 def restore_chain(objects: Iterable[LogObject], *, base: TXID = NOTHING, upto: TXID | None = None) -> list[LogObject]:

@@ -21,20 +21,20 @@ PageNo = NewType("PageNo", int)
 
 _MAGIC = b"LTX1"
 _NO_DATABASE_CHECKSUM = 2
-_FRAME_HAS_SIZE = 1
+FRAME_HAS_SIZE = 1
 # magic, flags, page size, database pages, min and max TXID, timestamp, pre-apply checksum (zero under our flag),
 # WAL offset, WAL size, WAL salts, node id, 20 reserved bytes
 _HEADER = struct.Struct(">4sIIIQQqQqqIIQ20x")
-_FRAME = struct.Struct(">IHI")
-_U64 = struct.Struct(">Q")
-_END_OF_FRAMES = bytes(6)
-_TRAILER = struct.Struct(">QQ")
-_CHECKSUM_FLAG = 1 << 63
-_SHORTEST = _HEADER.size + len(_END_OF_FRAMES) + 1 + _U64.size + _TRAILER.size
+FRAME = struct.Struct(">IHI")
+U64 = struct.Struct(">Q")
+END_OF_FRAMES = bytes(6)
+TRAILER = struct.Struct(">QQ")
+CHECKSUM_FLAG = 1 << 63
+SHORTEST = _HEADER.size + len(END_OF_FRAMES) + 1 + U64.size + TRAILER.size
 _LOCK_OFFSET = 0x40000000
 _PAGE_SIZES: Final = frozenset(1 << power for power in range(9, 17))
 # lz4 comes without types: these say what it gives.
-_compress = cast("Callable[..., bytes]", lz4.block.compress)
+compress_page = cast("Callable[..., bytes]", lz4.block.compress)
 _decompress = cast("Callable[..., bytes]", lz4.block.decompress)
 _BlockError = cast("type[Exception]", lz4.block.LZ4BlockError)
 _NAME = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})\.ltx")
@@ -76,10 +76,34 @@ def encode(header: LtxHeader, pages: Mapping[int, bytes]) -> bytes:
 
     Raises CorruptLog when a reader would refuse the result, so that nothing unreadable enters a log.
     """
-    _check_header(header)
+    check_header(header)
     numbers = sorted(pages)
     _check_pages(header, numbers)
-    head = _HEADER.pack(
+    head = pack_header(header)
+    parts = [head]
+    entries: list[tuple[int, int, int]] = []
+    checksum, offset = go_iso(head), len(head)
+    for number in numbers:
+        page = pages[number]
+        if len(page) != header.page_bytes:
+            raise corrupt("page length", f"got {len(page)} bytes for page {number}, wanted {header.page_bytes}")
+        block = compress_page(page, store_size=False)
+        frame = FRAME.pack(number, FRAME_HAS_SIZE, len(block))
+        parts += (frame, block)
+        checksum = go_iso(page, go_iso(frame, checksum))
+        size = len(frame) + len(block)
+        entries.append((number, offset, size))
+        offset += size
+    index = page_index(entries)
+    # the last zeros are the database checksum, which our flag says is not kept
+    tail = b"".join((END_OF_FRAMES, index, U64.pack(len(index)), bytes(8)))
+    parts += (tail, U64.pack(go_iso(tail, checksum) | CHECKSUM_FLAG))
+    return b"".join(parts)
+
+
+def pack_header(header: LtxHeader) -> bytes:
+    """The first 100 bytes of the file."""
+    return _HEADER.pack(
         _MAGIC,
         _NO_DATABASE_CHECKSUM,
         header.page_bytes,
@@ -90,69 +114,50 @@ def encode(header: LtxHeader, pages: Mapping[int, bytes]) -> bytes:
         *(0, 0, 0, 0, 0),
         header.node_id,
     )
-    parts = [head]
-    entries: list[tuple[int, int, int]] = []
-    checksum, offset = go_iso(head), len(head)
-    for number in numbers:
-        page = pages[number]
-        if len(page) != header.page_bytes:
-            raise _corrupt("page length", f"got {len(page)} bytes for page {number}, wanted {header.page_bytes}")
-        block = _compress(page, store_size=False)
-        frame = _FRAME.pack(number, _FRAME_HAS_SIZE, len(block))
-        parts += (frame, block)
-        checksum = go_iso(page, go_iso(frame, checksum))
-        size = len(frame) + len(block)
-        entries.append((number, offset, size))
-        offset += size
-    index = _index(entries)
-    # the last zeros are the database checksum, which our flag says is not kept
-    tail = b"".join((_END_OF_FRAMES, index, _U64.pack(len(index)), bytes(8)))
-    parts += (tail, _U64.pack(go_iso(tail, checksum) | _CHECKSUM_FLAG))
-    return b"".join(parts)
 
 
 def decode(body: bytes) -> LtxFile:
     """The header and pages of a whole file. Raises CorruptLog, whose message starts with the check that failed."""
     header = read_header(body)
-    size_at = len(body) - _TRAILER.size - _U64.size
-    index_at = size_at - _U64.unpack_from(body, size_at)[0]
-    if index_at < _HEADER.size + len(_END_OF_FRAMES):
-        raise _corrupt("index size", f"got {size_at - index_at} bytes in a file of {len(body)}")
-    pages, entries, checksum, end = _decode_frames(body, header, index_at - len(_END_OF_FRAMES))
-    if body[end:index_at] != _END_OF_FRAMES:
-        raise _corrupt("end of frames", f"got {body[end:index_at].hex()} at byte {end}, wanted six zero bytes")
-    if body[index_at:size_at] != _index(entries):
-        raise _corrupt("index", "its entries are not the frames of the file")
-    database_checksum, stored = _TRAILER.unpack_from(body, len(body) - _TRAILER.size)
+    size_at = len(body) - TRAILER.size - U64.size
+    index_at = size_at - U64.unpack_from(body, size_at)[0]
+    if index_at < _HEADER.size + len(END_OF_FRAMES):
+        raise corrupt("index size", f"got {size_at - index_at} bytes in a file of {len(body)}")
+    pages, entries, checksum, end = _decode_frames(body, header, index_at - len(END_OF_FRAMES))
+    if body[end:index_at] != END_OF_FRAMES:
+        raise corrupt("end of frames", f"got {body[end:index_at].hex()} at byte {end}, wanted six zero bytes")
+    if body[index_at:size_at] != page_index(entries):
+        raise corrupt("index", "its entries are not the frames of the file")
+    database_checksum, stored = TRAILER.unpack_from(body, len(body) - TRAILER.size)
     if database_checksum:
-        raise _corrupt("database checksum", f"got {database_checksum:016x}, wanted 0 under flags 2")
-    wanted = go_iso(memoryview(body)[end:-8], checksum) | _CHECKSUM_FLAG
+        raise corrupt("database checksum", f"got {database_checksum:016x}, wanted 0 under flags 2")
+    wanted = go_iso(memoryview(body)[end:-8], checksum) | CHECKSUM_FLAG
     if stored != wanted:
-        raise _corrupt("file checksum", f"got {stored:016x}, the bytes give {wanted:016x}")
+        raise corrupt("file checksum", f"got {stored:016x}, the bytes give {wanted:016x}")
     return LtxFile(header, pages)
 
 
 def read_header(body: bytes) -> LtxHeader:
     """The header alone, checked by itself; the rest of the file is not looked at. Raises CorruptLog."""
-    if len(body) < _SHORTEST:
-        raise _corrupt("length", f"got {len(body)} bytes, the shortest file has {_SHORTEST}")
+    if len(body) < SHORTEST:
+        raise corrupt("length", f"got {len(body)} bytes, the shortest file has {SHORTEST}")
     magic, flags, page_bytes, database_pages, low, high, timestamp_ms, before, *_, node_id = _HEADER.unpack_from(body)
     if magic != _MAGIC:
-        raise _corrupt("magic", f"got {magic!r}, wanted {_MAGIC!r}")
+        raise corrupt("magic", f"got {magic!r}, wanted {_MAGIC!r}")
     if flags != _NO_DATABASE_CHECKSUM:
-        raise _corrupt("header flags", f"got {flags}, wanted {_NO_DATABASE_CHECKSUM} (no database checksum)")
+        raise corrupt("header flags", f"got {flags}, wanted {_NO_DATABASE_CHECKSUM} (no database checksum)")
     if before:
-        raise _corrupt("pre-apply checksum", f"got {before:016x}, wanted 0 under flags 2")
+        raise corrupt("pre-apply checksum", f"got {before:016x}, wanted 0 under flags 2")
     header = LtxHeader(page_bytes, database_pages, TXID(low), TXID(high), timestamp_ms, node_id)
-    _check_header(header)
+    check_header(header)
     return header
 
 
 def file_checksum(body: bytes) -> int:
     """The checksum stored in the trailer, 64 bits with the highest set; `decode` compares it. Raises CorruptLog."""
-    if len(body) < _SHORTEST:
-        raise _corrupt("length", f"got {len(body)} bytes, the shortest file has {_SHORTEST}")
-    checksum: int = _U64.unpack_from(body, len(body) - _U64.size)[0]
+    if len(body) < SHORTEST:
+        raise corrupt("length", f"got {len(body)} bytes, the shortest file has {SHORTEST}")
+    checksum: int = U64.unpack_from(body, len(body) - U64.size)[0]
     return checksum
 
 
@@ -178,17 +183,17 @@ def _decode_frames(
     entries: list[tuple[int, int, int]] = []
     view = memoryview(body)
     checksum, offset = go_iso(view[: _HEADER.size]), _HEADER.size
-    while offset + _FRAME.size <= limit:
-        number, flags, size = _FRAME.unpack_from(body, offset)
+    while offset + FRAME.size <= limit:
+        number, flags, size = FRAME.unpack_from(body, offset)
         if number == 0:
             break
-        if flags != _FRAME_HAS_SIZE:
-            raise _corrupt("frame flags", f"got {flags} for page {number}, wanted {_FRAME_HAS_SIZE}")
-        start = offset + _FRAME.size
+        if flags != FRAME_HAS_SIZE:
+            raise corrupt("frame flags", f"got {flags} for page {number}, wanted {FRAME_HAS_SIZE}")
+        start = offset + FRAME.size
         end = start + size
         if end > limit:
-            raise _corrupt("frame size", f"page {number} ends at byte {end}, the frames at {limit}")
-        page = _page(view[start:end], number, header.page_bytes)
+            raise corrupt("frame size", f"page {number} ends at byte {end}, the frames at {limit}")
+        page = decompress_page(view[start:end], number, header.page_bytes)
         pages[number] = page
         checksum = go_iso(page, go_iso(view[offset:start], checksum))
         entries.append((number, offset, end - offset))
@@ -197,42 +202,44 @@ def _decode_frames(
     return pages, entries, checksum, offset
 
 
-def _page(block: memoryview, number: int, page_bytes: int) -> bytes:
+def decompress_page(block: bytes | memoryview, number: int, page_bytes: int) -> bytes:
+    """The page image in a frame's LZ4 block. number: for the message. Raises CorruptLog."""
     try:
         page = _decompress(block, uncompressed_size=page_bytes)
     except _BlockError as exc:
-        raise _corrupt("page compression", f"page {number}: {exc}") from exc
+        raise corrupt("page compression", f"page {number}: {exc}") from exc
     if len(page) != page_bytes:
-        raise _corrupt("page length", f"got {len(page)} bytes for page {number}, wanted {page_bytes}")
+        raise corrupt("page length", f"got {len(page)} bytes for page {number}, wanted {page_bytes}")
     return page
 
 
-def _check_header(header: LtxHeader) -> None:
+def check_header(header: LtxHeader) -> None:
+    """Raise CorruptLog for a header that no file may have."""
     if header.page_bytes not in _PAGE_SIZES:
-        raise _corrupt("page size", f"got {header.page_bytes}, wanted a power of two from 512 to 65536")
+        raise corrupt("page size", f"got {header.page_bytes}, wanted a power of two from 512 to 65536")
     if not 1 <= header.database_pages <= 0xFFFFFFFE:
-        raise _corrupt("database size", f"got {header.database_pages} pages, wanted 1 to 4294967294")
+        raise corrupt("database size", f"got {header.database_pages} pages, wanted 1 to 4294967294")
     if not 1 <= header.min_txid <= header.max_txid:
-        raise _corrupt("TXID order", f"got {header.min_txid} to {header.max_txid}, wanted 1 <= min <= max")
+        raise corrupt("TXID order", f"got {header.min_txid} to {header.max_txid}, wanted 1 <= min <= max")
 
 
 def _check_pages(header: LtxHeader, numbers: list[int]) -> None:
     """Ascending, within the database, without the lock page; in a snapshot, all of them."""
     for lower, higher in pairwise(numbers):
         if lower >= higher:
-            raise _corrupt("page order", f"got page {higher} after page {lower}, wanted ascending numbers")
+            raise corrupt("page order", f"got page {higher} after page {lower}, wanted ascending numbers")
     if numbers and not 1 <= numbers[0] <= numbers[-1] <= header.database_pages:
-        raise _corrupt("page range", f"got {numbers[0]} to {numbers[-1]}, wanted 1 to {header.database_pages}")
+        raise corrupt("page range", f"got {numbers[0]} to {numbers[-1]}, wanted 1 to {header.database_pages}")
     lock = lock_page(header.page_bytes)
     if header.min_txid == 1:
         wanted = header.database_pages - (lock <= header.database_pages)
         if len(numbers) != wanted:
-            raise _corrupt("snapshot", f"got {len(numbers)} pages of {wanted}; a file from TXID 1 holds every page")
+            raise corrupt("snapshot", f"got {len(numbers)} pages of {wanted}; a file from TXID 1 holds every page")
     if lock <= header.database_pages and lock in numbers:
-        raise _corrupt("lock page", f"page {lock} is SQLite's lock page and is never written")
+        raise corrupt("lock page", f"page {lock} is SQLite's lock page and is never written")
 
 
-def _index(entries: Iterable[tuple[int, int, int]]) -> bytes:
+def page_index(entries: Iterable[tuple[int, int, int]]) -> bytes:
     """Page number, offset and frame size of each frame as unsigned varints, low seven bits first; then a zero."""
     index = bytearray()
     for entry in entries:
@@ -246,5 +253,6 @@ def _index(entries: Iterable[tuple[int, int, int]]) -> bytes:
     return bytes(index)
 
 
-def _corrupt(check: str, found: str) -> CorruptLog:
+def corrupt(check: str, found: str) -> CorruptLog:
+    """The error of a check that failed. found: what was got and what was wanted."""
     return CorruptLog(f"ltx {check}: {found}", details=check)

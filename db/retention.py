@@ -4,14 +4,16 @@ Every step may be interrupted or run twice at once: files are put before anythin
 that is there already says the same.
 """
 
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from db.database_file import encode_database, encode_range, write_database
 from db.events import LogPruned, SnapshotMade, emit
 from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
-from db.ltx import TXID, LtxHeader, encode
-from db.pages import cut_pages, page_size
+from db.ltx import TXID
 from db.stores.base import ObjectMissing
 from db.vault import Vault
 
@@ -47,18 +49,24 @@ def snapshot_due(objects: Sequence[LogObject]) -> bool:
 
 
 def make_snapshot(vault: Vault) -> TXID:
-    """Store every page at the newest commit; that commit's TXID. Writers go on meanwhile."""
-    database, head = vault.read_raw(lambda connection, head: (connection.serialize(), head)).value
-    pages, size = cut_pages(database), page_size(database)
-    header = LtxHeader(size, len(database) // size, TXID(1), head.txid, head.timestamp_ms, node_id=head.node_id)
-    body = encode(header, pages)
-    vault.log.put_file(SNAPSHOT_LEVEL, header, body)
-    emit(SnapshotMade(vault.id, head.txid, len(body)))
-    return head.txid
+    """Store every page at the newest commit; that commit's TXID. Readers and writers go on meanwhile.
+
+    It is made from the log, every checksum compared, and not from the local copy: what it replaces will be removed.
+    """
+    with vault.scratch() as folder:
+        database, body = folder / "snapshot.sqlite", folder / "snapshot.ltx"
+        header = replace(write_database(vault.log, database), min_txid=TXID(1))
+        size = encode_database(database, header, body)
+        database.unlink()
+        vault.log.put_file(SNAPSHOT_LEVEL, header, body)
+    emit(SnapshotMade(vault.id, header.max_txid, size))
+    return header.max_txid
 
 
-def make_ranges(log: CommitLog, objects: Sequence[LogObject], now_ms: int, keep: Retention) -> int:
-    """Fold old commits into ranges; how many ranges were stored."""
+def make_ranges(
+    log: CommitLog, objects: Sequence[LogObject], now_ms: int, keep: Retention, folder: Path | None = None
+) -> int:
+    """Fold old commits into ranges; how many ranges were stored. folder: for what is being made; None: the system's."""
     ranged = max((found.max_txid for found in objects if found.level == RANGE_LEVEL), default=TXID(1))
     old = [
         found
@@ -67,25 +75,12 @@ def make_ranges(log: CommitLog, objects: Sequence[LogObject], now_ms: int, keep:
         and found.min_txid > ranged
         and found.modified_ms <= now_ms - keep.commits_hours * HOUR_MS
     ]
-    stored = 0
-    for run in _runs(sorted(old, key=lambda found: found.min_txid), keep.range_commits):
-        pages: dict[int, bytes] = {}
-        files = list(log.fetch(run))
-        last = files[-1].header
-        for file in files:
-            pages |= file.pages
-        kept = {number: page for number, page in pages.items() if number <= last.database_pages}
-        header = LtxHeader(
-            last.page_bytes,
-            last.database_pages,
-            run[0].min_txid,
-            run[-1].max_txid,
-            last.timestamp_ms,
-            node_id=last.node_id,
-        )
-        log.put_file(RANGE_LEVEL, header, encode(header, kept))
-        stored += 1
-    return stored
+    runs = _runs(sorted(old, key=lambda found: found.min_txid), keep.range_commits)
+    for run in runs:
+        with tempfile.TemporaryDirectory(prefix="vaultry-range-", dir=folder) as made:
+            body = Path(made) / "range.ltx"
+            log.put_file(RANGE_LEVEL, encode_range(log, run, body), body)
+    return len(runs)
 
 
 def prunable(objects: Sequence[LogObject], now_ms: int, keep: Retention) -> list[LogObject]:
@@ -115,8 +110,8 @@ def tend(vault: Vault, now_ms: int, keep: Retention) -> int:
     if snapshot_due(objects):
         make_snapshot(vault)
     # Commits that are gone were folded by another process meanwhile.
-    with suppress(ObjectMissing):
-        make_ranges(vault.log, objects, now_ms, keep)
+    with suppress(ObjectMissing), vault.scratch() as folder:
+        make_ranges(vault.log, objects, now_ms, keep, folder)
     doomed = prunable(vault.log.list_all(), now_ms, keep)
     vault.log.delete(doomed)
     if doomed:

@@ -8,25 +8,28 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Sized
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, cast
 
 from db import wal
 from db.audit import AuditTrail
 from db.bookmark import Bookmark, bookmark_of, is_of_vault
+from db.bounded import bounded
 from db.clock import Moment, system_moment
 from db.commit_group import Pending, TransactionLost, run_alone, run_group
 from db.connections import Reader
-from db.errors import CommitUnknown, Contended, Invalid, VaultError
+from db.database_file import database_pages, encode_difference
+from db.errors import CommitUnknown, Contended, Forbidden, Invalid, VaultError
 from db.events import OutcomeLost, RaceLost, emit
-from db.freshness import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
+from db.freshness import FIRST_PRIMARY, FIRST_UNCONSTRAINED, NEVER, Freshness, instant
 from db.guard import Guard
 from db.head import Head
-from db.local_copy import EditedByHand, LocalCopy
+from db.local_copy import EditedByHand, LocalCopy, Standing
 from db.log import CommitLog
 from db.log_follower import LogFollower
 from db.ltx import TXID, LtxHeader, encode
-from db.pages import changed_pages
 from db.stores.base import OutcomeUnknown
 from db.transaction import Actor, ReadTx, WriteTx
 from db.vault_options import VaultOptions
@@ -35,6 +38,28 @@ from db.write_queue import WriteQueue
 T = TypeVar("T")
 Run = Callable[[sqlite3.Connection], bool]
 AuditKey = Callable[[sqlite3.Connection], bytes | None]
+
+
+class SchemaWentBack(VaultError):
+    """The vault lacks steps that it had: the transaction must not run on it. Never leaves `write`."""
+
+    code = "schema_went_back"
+
+
+class SchemaKeeper(Protocol):
+    """Knows which schema this process was made for. Connections are inside a transaction, or have none to disturb."""
+
+    def settle(self, vault: "Vault") -> VaultError | None:
+        """Apply what is due and may be applied; why the vault takes no writes, or None."""
+        ...
+
+    def behind(self, connection: sqlite3.Connection) -> bool:
+        """Whether the database lacks a step that this process knows."""
+        ...
+
+    def changed(self, connection: sqlite3.Connection) -> bool:
+        """Whether the steps it had, or the hold on them, differ from when `settle` looked last."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +74,10 @@ class Vault:
     """An open vault. `open_vault` makes one; `close` lets go of its files.
 
     audit_key: the key of the audit chain, from the vault's own settings; None: no audit log.
-    redacted: `table.column` names whose values stay out of the audit log.
-    refusal: set while the vault takes no writes; every write raises it.
+    redacted: `table.column` names whose values stay out of the audit log. unaudited: bookkeeping that leaves no row in
+    it, tables and `table.column` names.
+    refusal: set while the vault takes no writes; every write raises it. looked: the `instant` before the look that
+    showed the copy to stand where the log ends.
     """
 
     def __init__(
@@ -61,6 +88,8 @@ class Vault:
         redacted: frozenset[str] = frozenset(),
         options: VaultOptions | None = None,
         clock: Callable[[], Moment] = system_moment,
+        looked: int = NEVER,
+        unaudited: frozenset[str] = frozenset(),
     ) -> None:
         self.log = log
         self.options = options or VaultOptions()
@@ -68,8 +97,9 @@ class Vault:
         self._copy = copy
         self._audit_key = audit_key
         self._redacted = redacted
+        self._unaudited = unaudited
         self._clock = clock
-        self._follower = LogFollower(log, copy, clock, self.options.base_age_ms)
+        self._follower = LogFollower(log, copy, clock, self.options.base_age_ms, looked)
         self._queue = WriteQueue()
         self._writer_lock = threading.RLock()
         # Held while the write-ahead file is ahead of the head: a reader that moved then would see an unmade commit.
@@ -78,6 +108,8 @@ class Vault:
         self._interrupt: BaseException | None = None
         # The log was seen to end at the head while a lost race was made up for: the next attempt need not look.
         self._seen_end = False
+        # Says whether the schema is the one this process was made for; `open_vault` sets it.
+        self.schema_keeper: SchemaKeeper | None = None
 
     @property
     def id(self) -> str:
@@ -123,6 +155,26 @@ class Vault:
 
         return self._read(unguarded, at)
 
+    def inspect(self, work: Callable[[ReadTx], T], is_over: Callable[[], bool]) -> Answer[T]:
+        """As a current `read`, for SQL that was written for many vaults: it opens no personal value, and ends in time.
+
+        Raises Forbidden (sealed) for a statement that would open one, OutOfTime once `is_over` says so.
+        """
+
+        def limited(reader: Reader) -> T:
+            reader.guard.sealed, reader.guard.unsealing = True, False
+            try:
+                with bounded(reader.connection, is_over):
+                    return work(ReadTx(reader.connection))
+            except VaultError as exc:
+                if not reader.guard.unsealing:
+                    raise
+                raise Forbidden("personal values stay sealed here: personal_open is refused", code="sealed") from exc
+            finally:
+                reader.guard.sealed = False
+
+        return self._read(limited, FIRST_PRIMARY)
+
     def _read(self, work: Callable[[Reader], T], at: Freshness) -> Answer[T]:
         wanted = self._reach(at)
         while True:
@@ -132,24 +184,32 @@ class Vault:
             with self._ahead_lock:
                 self._copy.advance_idle_readers()
 
-    def write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment | None = None) -> Answer[T]:
+    def write(
+        self, work: Callable[[WriteTx], T], actor: Actor, now: Moment | None = None, since: int | None = None
+    ) -> Answer[T]:
         """What `work` returned in a transaction that is durable now.
 
-        The work may run several times. Raises what it raises (rolled back), `refusal` when the vault takes no writes,
-        Contended and StoreUnavailable (nothing changed), CommitUnknown.
+        The work may run several times. since: the `instant` at which the request began, if that was earlier than this
+        call. Raises what the work raises (rolled back), `refusal` when the vault takes no writes, Contended and
+        StoreUnavailable (nothing changed), CommitUnknown.
         """
-        if self.refusal is not None:
-            raise self.refusal
-        pending = Pending(work, actor, now or self._clock())
-        if self._queue.join(pending):
-            try:
-                with self._writer_lock:
-                    self._lead()
-            finally:
-                self._queue.hand_over()
-        if pending.error is not None:
-            raise pending.error
-        return Answer(cast("T", pending.value), pending.bookmark)
+        while True:
+            if self.refusal is not None:
+                self._reconsider()
+            if self.refusal is not None:
+                raise self.refusal
+            pending = Pending(work, actor, now or self._clock(), instant() if since is None else since)
+            if self._queue.join(pending):
+                try:
+                    with self._writer_lock:
+                        self._lead(pending)
+                finally:
+                    self._queue.hand_over()
+            if pending.error is None:
+                return Answer(cast("T", pending.value), pending.bookmark)
+            if not isinstance(pending.error, SchemaWentBack):
+                raise pending.error
+            self._settle_schema(known=None)
 
     def alter(self, work: Callable[[sqlite3.Connection], bool], *, foreign_keys: bool = True) -> bool:
         """Commit a change of the schema: `work` gets the writer inside a transaction and says whether it did anything.
@@ -170,27 +230,46 @@ class Vault:
                     self._raise_interrupt()
         raise self._contended()
 
-    def replace(self, build: Callable[[sqlite3.Connection], bytes]) -> str:
+    def replace(self, make: Callable[[Path], object], build: Callable[[sqlite3.Connection, Path], object]) -> str:
         """Commit another content for the whole vault, as one ordinary commit: the history stays; the bookmark.
 
-        build: gets the writer at the head and returns the bytes of the new database file. May be called again.
+        make: writes the new database file, while others write. build: completes it, given the writer at the head, while
+        they wait. Both are called again after a lost race.
         """
-        with self._writer_lock:
+        with self.scratch() as folder:
+            new, body = folder / "new.sqlite", folder / "new.ltx"
             for _ in range(self.options.commit_attempts):
-                with self._ahead_lock:
+                make(new)
+                with self._writer_lock, self._ahead_lock:
                     self._follower.be_at_head()
-                    writer = self._writer()
-                    pages, page_bytes, database_pages = changed_pages(writer.serialize(), build(writer))
-                    if not pages:
+                    self._fold()
+                    build(self._writer(), new)
+                    header = self._next_header(*database_pages(new))
+                    if not encode_difference(self._copy.cache.database, new, header, body):
                         return self.bookmark
-                    header = self._next_header(page_bytes, database_pages)
-                    body = encode(header, pages)
+                    new.unlink()
                     winner = self._put(header, body, 1)
                     if winner is None:
                         self._follower.absorb_own(body)
                         return self.bookmark
                     self._follower.absorb(winner)
         raise self._contended()
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A folder for files that are being made, on the file system of the local copy, for the length of a block."""
+        return self._copy.cache.scratch()
+
+    def standing(self, *, fold: bool = False) -> Standing:
+        """The local copy's main file and what it stands for. fold: first bring it to the head, from where it goes on.
+
+        Between two calls that count as many `rebuilds`, pages of commits after the first head may have been written to
+        it, of commits up to the second, and nothing else.
+        """
+        with self._ahead_lock:
+            self._follower.reclaim()
+            if fold:
+                self._fold()
+            return Standing(self._copy.cache.database, self._copy.head, self._copy.rebuilds)
 
     def close(self) -> None:
         """Let go of the files; a later `open_vault` in any process goes on with them."""
@@ -204,7 +283,7 @@ class Vault:
                 self._refresh()
             self._check(at.bookmark)
             return at.bookmark.txid
-        if at.look:
+        if at.look and not self._follower.looked_since(at.since):
             self._refresh()
         return self._copy.head.txid
 
@@ -227,11 +306,11 @@ class Vault:
             if self._follower.catch_ups < before + 2:
                 self._follower.be_at_head()
 
-    def _lead(self) -> None:
-        """Commit the works that wait, the first of them at least."""
+    def _lead(self, first: Pending) -> None:
+        """Commit the works that wait, the first of them, which is the caller's own, at least."""
         group: list[Pending] = []
         try:
-            self._commit(group, gather=True)
+            self._commit(group, first)
         except BaseException as exc:
             group = group or self._queue.take(self.options.group_works)
             waiting = [pending for pending in group if not pending.done]
@@ -248,15 +327,16 @@ class Vault:
         if interrupt is not None:
             raise interrupt
 
-    def _commit(self, group: list[Pending], *, gather: bool = False) -> None:
-        """Commit the group. gather: those who have come until the look is done join it, at each attempt."""
+    def _commit(self, group: list[Pending], first: Pending | None = None) -> None:
+        """Commit the group. first: of those who wait; who has come until the look is done joins, at each attempt."""
+        gathering = first is not None
 
         def run(writer: sqlite3.Connection) -> bool:
-            if gather:
+            if gathering:
                 group.extend(self._queue.take(self.options.group_works - len(group)))
             return run_group(writer, *self._watch(writer), group)
 
-        self._seen_end = False
+        self._seen_end = first is not None and self._follower.looked_since(first.since)
         for _ in range(self.options.commit_attempts):
             try:
                 passed = self._attempt(run, group)
@@ -271,6 +351,10 @@ class Vault:
                 for pending in group:
                     self._commit([pending])
                 return
+            if not all(self._follower.looked_since(pending.since) for pending in group):
+                # Nothing was changed, so no put proved the base current, and somebody came when the look had begun.
+                gathering = False
+                continue
             bookmark = self.bookmark
             if self._copy.wal_end() > self.options.wal_bytes or self._keys_changed():
                 self._fold()
@@ -306,6 +390,7 @@ class Vault:
 
     def _publish(self, change: wal.Commit, works: int) -> bool:
         """Put the change into the log; False when another writer was first. The copy follows either way."""
+        began = instant()
         try:
             header = self._next_header(len(next(iter(change.pages.values()))), change.database_pages)
             winner = self._put_through(header, encode(header, change.pages), works)
@@ -315,6 +400,7 @@ class Vault:
             raise
         if winner is None:
             self._copy.accept(change, Head(header.max_txid, header.node_id, header.timestamp_ms, now_ms))
+            self._follower.looked = max(self._follower.looked, began)
             return True
         self._undo()
         self._seen_end = self._follower.absorb(winner)
@@ -337,8 +423,8 @@ class Vault:
             self._interrupt = exc
             return self._put(header, body, works)
 
-    def _put(self, header: LtxHeader, body: bytes, works: int) -> bytes | None:
-        """None when the commit is ours, else the winner's body. Raises CommitUnknown, StoreUnavailable."""
+    def _put(self, header: LtxHeader, body: bytes | Path, works: int) -> bytes | None:
+        """None when the commit is ours, else what a look gives of it. Raises CommitUnknown, StoreUnavailable."""
         try:
             winner = self.log.put_commit(header.max_txid, body, header.timestamp_ms)
         except OutcomeUnknown as exc:
@@ -350,6 +436,18 @@ class Vault:
         if winner is not None:
             emit(RaceLost(self.id, header.max_txid, works))
         return winner
+
+    def _reconsider(self) -> None:
+        """Ask again whether the vault takes writes, if another process changed what it was refused for."""
+        keeper, refusal = self.schema_keeper, self.refusal
+        if keeper is not None and self.read_raw(lambda connection, _: keeper.changed(connection)).value:
+            self._settle_schema(known=refusal)
+
+    def _settle_schema(self, known: VaultError | None) -> None:
+        """Bring the schema to this process's again, unless another thread has done so since `known` was the refusal."""
+        with self._writer_lock:
+            if self.schema_keeper is not None and self.refusal is known:
+                self.refusal = self.schema_keeper.settle(self)
 
     def _undo(self) -> None:
         with self._copy.connections.quiet():
@@ -372,8 +470,11 @@ class Vault:
     def _watch(self, writer: sqlite3.Connection) -> tuple[Guard, AuditTrail | None]:
         """The guard and audit trail of this writer connection, made once for each."""
         if self._writing is None or self._writing[0] is not writer:
+            # Whatever replaces the content makes a new writer, so the schema can have gone back only here.
+            if self.schema_keeper is not None and self.schema_keeper.behind(writer):
+                raise SchemaWentBack("the schema was taken back by another process")
             key = self._audit_key(writer)
-            trail = None if key is None else AuditTrail(writer, key, self._redacted)
+            trail = None if key is None else AuditTrail(writer, key, self._redacted, self._unaudited)
             guard = Guard(writer) if trail is None else Guard(writer, trail.on_change, trail.on_alter)
             self._writing = (writer, guard, trail)
         return self._writing[1:]

@@ -57,3 +57,19 @@ def as_wal(database: bytes) -> bytes:
 def as_rollback(database: bytes) -> bytes:
     """The same file with the header saying rollback-journal mode, which in-memory and read-only users can open."""
     return database[:18] + b"\x01\x01" + database[20:]
+
+
+def mark_wal(database: Path) -> None:
+    """As `as_wal`, in a file that nobody has open."""
+    _mark(database, b"\x02\x02")
+
+
+def mark_rollback(database: Path) -> None:
+    """As `as_rollback`, in a file that nobody has open."""
+    _mark(database, b"\x01\x01")
+
+
+def _mark(database: Path, versions: bytes) -> None:
+    with database.open("r+b", buffering=0) as file:
+        file.seek(18)
+        file.write(versions)

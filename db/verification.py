@@ -1,15 +1,23 @@
 """Is a vault what its log says, and is the log whole? Reads everything, changes nothing. Knows no tenant by name."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 from db.audit import verify_chain
+from db.bookmark import bookmark_of
 from db.errors import VaultError
-from db.history import current_database, database_at
+from db.history import database_file_at
+from db.imported_audit import imported_findings
 from db.keyring import KeyRing
+from db.live_copy import copy_live
 from db.log import SNAPSHOT_LEVEL, CommitLog, LogObject
+from db.log_fetch import PART_BYTES
 from db.open_vault import read_audit_key
 from db.pages import changed_pages
 from db.personal import load_cipher
@@ -17,10 +25,11 @@ from db.sql_functions import register_functions
 from db.stores.base import ObjectMissing
 from db.transaction import ReadTx
 from db.vault import Vault
-from db.vault_file import as_rollback
+from db.vault_file import mark_rollback
 
 _CHECKERS = 8
 _NAMED = 5
+_LISTED = 20
 _SOUND = "ok"
 
 
@@ -47,16 +56,16 @@ def verify_objects(log: CommitLog, progress: Callable[[int, int], None]) -> tupl
     progress: told how many were read, and of how many.
     """
     objects = log.list_all()
+    one_large = threading.Lock()
 
     def check(found: LogObject) -> Finding | None:
         try:
-            header = next(iter(log.fetch([found]))).header
+            with one_large if found.size > PART_BYTES else nullcontext():
+                log.check(found)
         except ObjectMissing:
             return None  # Pruned since it was listed; if somebody else removed it, the sequence below shows it.
         except VaultError as exc:
             return Finding("object", exc.message)
-        if (header.min_txid, header.max_txid) != (found.min_txid, found.max_txid):
-            return Finding("object", f"{found.key}: holds {header.min_txid:016x}-{header.max_txid:016x}")
         return None
 
     findings: list[Finding] = []
@@ -89,30 +98,46 @@ def verify_content(vault: Vault, keyring: KeyRing) -> Content:
 
     Raises CorruptLog, NotFound when the log cannot be followed to the newest commit.
     """
-    local, point = current_database(vault)
-    rebuilt = database_at(vault.log, point.txid)
-    findings: list[Finding] = []
-    differing = sorted(changed_pages(local, rebuilt)[0])
-    if differing:
-        named = ", ".join(str(number) for number in differing[:_NAMED])
-        findings.append(Finding("copy", f"{len(differing)} pages of the local copy differ from the log: {named}"))
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        connection.deserialize(as_rollback(rebuilt))
-        register_functions(connection, load_cipher(ReadTx(connection), keyring))
-        findings += _by_sqlite(connection)
-        audit_rows, broken = _audit(connection, keyring)
-    finally:
-        connection.close()
+    with vault.scratch() as folder:
+        local, rebuilt = folder / "local.sqlite", folder / "log.sqlite"
+        head = copy_live(vault, local)
+        database_file_at(vault.log, head.txid, rebuilt)
+        findings = _compare(local, rebuilt)
+        local.unlink()
+        mark_rollback(rebuilt)
+        # immutable: without locks and without a -wal file beside it.
+        connection = sqlite3.connect(
+            f"{rebuilt.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None
+        )
+        try:
+            register_functions(connection, load_cipher(ReadTx(connection), keyring))
+            findings += _by_sqlite(connection)
+            audit_rows, broken = _audit(connection, keyring)
+            findings += [Finding("audit", message) for message in imported_findings(connection)]
+        finally:
+            connection.close()
     if broken is not None:
         findings.append(Finding("audit", broken))
-    return Content(findings, point.bookmark, audit_rows)
+    return Content(findings, str(bookmark_of(vault.id, head.txid, head.node_id)), audit_rows)
+
+
+def _compare(local: Path, rebuilt: Path) -> list[Finding]:
+    named: list[str] = []
+    differing = 0
+    for number, _ in changed_pages(local, rebuilt):
+        differing += 1
+        if differing <= _NAMED:
+            named.append(str(number))
+    if not differing:
+        return []
+    return [Finding("copy", f"{differing} pages of the local copy differ from the log: {', '.join(named)}")]
 
 
 def _by_sqlite(connection: sqlite3.Connection) -> list[Finding]:
-    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    """What SQLite finds, the first few of each kind."""
+    lines = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_LISTED})")]
     findings = [Finding("integrity", line) for line in lines if line != _SOUND]
-    for table, rowid, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+    for table, rowid, parent, _ in islice(connection.execute("PRAGMA foreign_key_check"), _LISTED):
         findings.append(Finding("reference", f"{table} row {rowid} refers to a row of {parent} that is not there"))
     return findings
 

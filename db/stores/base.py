@@ -6,7 +6,8 @@ an error names the step and a test can break exactly one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from db.errors import Invalid, VaultError
 
@@ -53,15 +54,18 @@ class ObjectStore(Protocol):
         """Whether the object is there. Raises StoreUnavailable."""
         ...
 
-    def get(self, key: str, *, op: str) -> bytes:
-        """The whole object. Raises ObjectMissing, StoreUnavailable."""
+    def get(self, key: str, *, op: str, start: int = 0, limit: int | None = None) -> bytes:
+        """The object from byte `start` on, at most `limit` bytes of it. Raises ObjectMissing, StoreUnavailable.
+
+        With a start or a limit the object must reach beyond `start`.
+        """
         ...
 
-    def put(self, key: str, body: bytes, *, timestamp_ms: int, op: str) -> None:
+    def put(self, key: str, body: bytes | Path, *, timestamp_ms: int, op: str) -> None:
         """Make the object, whole and durable, unless the key is taken.
 
-        timestamp_ms: the object's time for litestream, milliseconds since 1970.
-        Raises ObjectExists, StoreUnavailable (refused, no effect), OutcomeUnknown.
+        body: a path is a file's content, which is read in pieces. timestamp_ms: the object's time for litestream,
+        milliseconds since 1970. Raises ObjectExists, StoreUnavailable (refused, no effect), OutcomeUnknown, TooLarge.
         """
         ...
 
@@ -74,6 +78,24 @@ class ObjectStore(Protocol):
 
     def delete(self, keys: Sequence[str], *, op: str) -> None:
         """Remove the objects; missing ones are fine. Raises StoreUnavailable, having removed some, all or none."""
+        ...
+
+
+@runtime_checkable
+class Staging(Protocol):
+    """A store that keeps unfinished objects below `staging/`, where a killed writer leaves one behind."""
+
+    def remove_stale(self, *, before_ms: int) -> int:
+        """Remove what was begun before that moment; how many objects it was."""
+        ...
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """A store that can name the folders in a folder without listing what is in them."""
+
+    def folders(self, prefix: str, *, op: str) -> list[str]:
+        """The names of the folders right below `prefix` (ends with `/`), sorted. Raises StoreUnavailable."""
         ...
 
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from db.errors import StoreUnavailable, VaultError
@@ -62,10 +63,10 @@ class FaultyStore:
     def exists(self, key: str, *, op: str) -> bool:
         return self._call(op, lambda: self.inner.exists(key, op=op))
 
-    def get(self, key: str, *, op: str) -> bytes:
-        return self._call(op, lambda: self.inner.get(key, op=op))
+    def get(self, key: str, *, op: str, start: int = 0, limit: int | None = None) -> bytes:
+        return self._call(op, lambda: self.inner.get(key, op=op, start=start, limit=limit))
 
-    def put(self, key: str, body: bytes, *, timestamp_ms: int, op: str) -> None:
+    def put(self, key: str, body: bytes | Path, *, timestamp_ms: int, op: str) -> None:
         self._call(op, lambda: self.inner.put(key, body, timestamp_ms=timestamp_ms, op=op))
 
     def list(self, prefix: str, *, after: str = "", op: str) -> list[StoredObject]:

@@ -64,6 +64,18 @@ def test_a_folder_removed_behind_the_stores_back_is_made_again(tmp_path: Path) -
     assert keys(store, "") == ["vaults/a/2"]
 
 
+def test_a_folder_that_deleting_leaves_empty_goes_too_and_is_made_again_for_a_put(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    for key in ("vaults/a/ltx/0/1", "vaults/a/ltx/0/2", "vaults/b/ltx/0/1"):
+        store.put(key, b"x", timestamp_ms=1, op="test")
+    store.delete(["vaults/a/ltx/0/1"], op="test")
+    assert (tmp_path / "vaults" / "a" / "ltx" / "0" / "2").exists()
+    store.delete(["vaults/a/ltx/0/2"], op="test")
+    assert [path.name for path in (tmp_path / "vaults").iterdir()] == ["b"]
+    store.put("vaults/a/ltx/0/3", b"x", timestamp_ms=1, op="test")
+    assert store.get("vaults/a/ltx/0/3", op="test") == b"x"
+
+
 def test_the_file_is_synced_before_it_is_linked_and_each_new_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,20 +1,37 @@
 """The outbox: what waits, for how long, and what is left after delivery."""
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from db.clock import Moment
-from db.outbox import ERROR_CHARACTERS, MAX_ATTEMPTS, claim, due, enqueue, mark_delivered, mark_failed
+from db.outbox import (
+    ERROR_CHARACTERS,
+    MAX_ATTEMPTS,
+    Backlog,
+    backlog,
+    claim,
+    due,
+    enqueue,
+    forget_old_effects,
+    mark_delivered,
+    mark_failed,
+    next_delivery,
+    release,
+)
 from db.transaction import WriteTx
 
 KERNEL = Path(__file__).parents[2] / "migrations" / "kernel"
 START_MS = 1_777_662_000_000
 
 
-def moment(minutes: float = 0) -> Moment:
-    return Moment(START_MS + int(minutes * 60_000))
+def moment(minutes: float = 0, chance: int = 0) -> Moment:
+    """chance: 0 to 255, of which the jitter is made; ids differ."""
+    return Moment(
+        START_MS + int(minutes * 60_000), lambda count: bytes([chance]) * count if count == 2 else os.urandom(count)
+    )
 
 
 @pytest.fixture
@@ -74,6 +91,47 @@ def test_the_wait_doubles_after_each_failure_up_to_six_hours(tx):
         waits.append(wait)
         at += wait
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]
+
+
+@pytest.mark.parametrize(("chance", "seconds"), [(0, 120), (128, 107), (255, 96)])
+def test_a_wait_is_shortened_at_random_by_a_fifth_at_most(tx, chance, seconds):
+    enqueue(tx, "mail", {}, moment())
+    claim(tx, moment(chance=0), 10)
+    claim(tx, moment(1, chance), 10)
+    assert due(tx, moment(1 + (seconds - 1) / 60), 10) == []
+    assert len(due(tx, moment(1 + (seconds + 1) / 60), 10)) == 1
+
+
+def test_a_kind_can_be_left_to_others(tx):
+    enqueue(tx, "webhook", {}, moment())
+    mail = enqueue(tx, "mail", {}, moment())
+    assert ids(claim(tx, moment(), 10, "webhook")) == [mail]
+    assert [row.kind for row in claim(tx, moment(), 10)] == ["webhook"]
+
+
+def test_an_effect_that_is_given_back_was_not_tried(tx):
+    effect = enqueue(tx, "mail", {}, moment())
+    claim(tx, moment(), 10)
+    release(tx, effect, moment(0.1))
+    assert [row.attempts for row in claim(tx, moment(0.1), 10)] == [1]
+
+
+def test_the_backlog_tells_what_waits_and_what_was_given_up(tx):
+    assert (backlog(tx), next_delivery(tx)) == (Backlog(0, 0, None), None)
+    lost, done, _ = (enqueue(tx, "mail", {}, moment(minutes)) for minutes in (0, 0, 5))
+    mark_delivered(tx, done, moment())
+    mark_failed(tx, lost, "no such address", moment(), final=True)
+    assert (backlog(tx), next_delivery(tx)) == (Backlog(1, 1, moment(5).text), moment(5).text)
+
+
+def test_what_is_over_is_forgotten_after_its_time_and_what_waits_never(tx):
+    day = 24 * 60
+    done, lost = enqueue(tx, "mail", {}, moment()), enqueue(tx, "mail", {}, moment())
+    waits = enqueue(tx, "mail", {}, moment())
+    mark_delivered(tx, done, moment())
+    mark_failed(tx, lost, "no such address", moment(), final=True)
+    assert [forget_old_effects(tx, moment(days * day)) for days in (30, 30.1, 90, 90.1, 1000)] == [0, 1, 0, 1, 0]
+    assert ids(due(tx, moment(), 10)) == [waits]
 
 
 def test_after_the_last_attempt_the_row_stays_for_people_to_see(tx):

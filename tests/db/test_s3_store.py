@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import obstore
 import pytest
 
-from db.errors import StoreUnavailable, VaultError
+from db.errors import StoreUnavailable, TooLarge, VaultError
 from db.stores.base import ObjectExists, ObjectStore, OutcomeUnknown
-from db.stores.s3 import S3Store
+from db.stores.s3 import MAX_OBJECT_BYTES, SINGLE_PUT_BYTES, S3Store
 from tests.moto_s3 import MotoS3, moto_s3
 
 TIME_MS = 1_777_000_000_123
@@ -41,6 +42,39 @@ def test_the_metadata_carries_the_time_litestream_reads(s3: MotoS3) -> None:
     )
     attributes = obstore.get(bucket, "metadata/vaults/a/1").attributes
     assert attributes["litestream-timestamp"] == "2026-04-24T03:06:40.123Z"
+
+
+def large_file(tmp_path: Path, size: int = SINGLE_PUT_BYTES + 1) -> Path:
+    body = tmp_path / "large"
+    with body.open("wb") as file:
+        file.truncate(size)
+    return body
+
+
+def test_a_large_object_is_staged_in_parts_and_nothing_of_that_stays(s3: MotoS3, tmp_path: Path) -> None:
+    store = s3.store(prefix="large")
+    store.put("vaults/a/1", large_file(tmp_path), timestamp_ms=TIME_MS, op="test:put")
+    assert keys(store, "") == ["vaults/a/1"]
+    assert keys(store, "staging/") == []
+    store.put("vaults/a/2", bytes(SINGLE_PUT_BYTES + 1), timestamp_ms=TIME_MS, op="test:put")
+    assert keys(store, "") == ["vaults/a/1", "vaults/a/2"]
+
+
+def test_a_large_object_that_cannot_be_staged_was_not_made(tmp_path: Path) -> None:
+    with scripted_s3(403) as (store, _), pytest.raises(StoreUnavailable, match="test:put: stage vaults/a/1") as caught:
+        store.put("vaults/a/1", large_file(tmp_path), timestamp_ms=TIME_MS, op="test:put")
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("size", [MAX_OBJECT_BYTES, MAX_OBJECT_BYTES + 1])
+def test_an_object_larger_than_a_copy_takes_is_refused_before_anything_is_sent(tmp_path: Path, size: int) -> None:
+    expected = TooLarge if size > MAX_OBJECT_BYTES else StoreUnavailable
+    with scripted_s3(403) as (store, service):
+        with pytest.raises(expected) as caught:
+            store.put("vaults/a/1", large_file(tmp_path, size), timestamp_ms=TIME_MS, op="test:put")
+        assert (service.count == 0) is (expected is TooLarge)
+        if expected is TooLarge:
+            assert str(MAX_OBJECT_BYTES) in caught.value.message
 
 
 def test_stores_with_different_prefixes_do_not_see_each_other(s3: MotoS3) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import db.cache
+import db.local_copy
 from db.cache import CacheFolder, Marker
 from db.errors import CorruptLog, Unavailable
 from db.local_copy import LocalCopy
 from db.ltx import TXID
-from db.retention import HOUR_MS, Retention, tend
+from db.retention import HOUR_MS, Retention, make_snapshot, tend
 from db.stores.directory import DirectoryStore
 from db.vault import FIRST_UNCONSTRAINED
 from tests.db.faulty_store import FaultyStore
@@ -132,9 +133,15 @@ def test_the_engines_own_leftovers_of_a_crash_are_not_kept(folder: DirectoryStor
     vault.close()
 
 
+# One frame at a time and less; several commits at a time; all of it.
+BATCHES = pytest.mark.parametrize("batch_bytes", [100, 30_000, 4 << 20])
+
+
+@BATCHES
 def test_what_a_killed_process_had_made_durable_is_folded_in_and_not_fetched_again(
-    folder: DirectoryStore, cache: Path, events
+    folder: DirectoryStore, cache: Path, events, monkeypatch: pytest.MonkeyPatch, batch_bytes: int
 ) -> None:
+    monkeypatch.setattr(db.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
     vault = new_desk(folder, cache)
     for name in ("a", "b"):
         vault.write(note(name), ACTOR)
@@ -147,9 +154,11 @@ def test_what_a_killed_process_had_made_durable_is_folded_in_and_not_fetched_aga
     vault.close()
 
 
+@BATCHES
 def test_a_damaged_write_ahead_file_of_a_killed_process_has_the_copy_made_anew(
-    folder: DirectoryStore, cache: Path, events
+    folder: DirectoryStore, cache: Path, events, monkeypatch: pytest.MonkeyPatch, batch_bytes: int
 ) -> None:
+    monkeypatch.setattr(db.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
     vault = new_desk(folder, cache)
     vault.write(note("a"), ACTOR)
     abandon(vault)
@@ -218,10 +227,9 @@ def test_a_folder_whose_slots_are_all_taken_is_refused(
 def test_a_damaged_object_is_named(folder: DirectoryStore, cache: Path, tmp_path: Path, level: str) -> None:
     clock = Clock()
     vault = new_desk(folder, cache, clock)
-    for name in ("a", "b", "c"):
-        vault.write(note(name * 2000), ACTOR)
-    tend(vault, clock.ms + HOUR_MS, Retention())
-    vault.write(note("d"), ACTOR)
+    vault.write(note("a"), ACTOR)
+    make_snapshot(vault)
+    vault.write(note("b"), ACTOR)
     vault.close()
     path = max((folder.root / "vaults/desk/ltx" / level).iterdir())
     damage(path)

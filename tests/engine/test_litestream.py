@@ -20,9 +20,10 @@ from db.errors import NotFound
 from db.history import database_at
 from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog
 from db.ltx import TXID
-from db.retention import HOUR_MS, Retention, tend
+from db.retention import HOUR_MS, Retention, make_snapshot, tend
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
+from db.stores.s3 import SINGLE_PUT_BYTES
 from db.transaction import WriteTx
 from db.vault import Vault
 from tests.engine.desk import ACTOR, content, new_desk
@@ -140,6 +141,28 @@ def test_litestream_restores_every_value_at_the_head_at_each_txid_and_at_a_time(
         assert place.restored(tmp_path / "txid.db", "-txid", f"{txid:016x}") == shown, txid
     between = timestamp(middle_ms + 20)
     assert place.restored(tmp_path / "time.db", "-timestamp", between) == played.contents[middle]
+
+
+def print_covers(tx: WriteTx) -> None:
+    """More than a store takes at once."""
+    tx.insert("shelves", id=2, name="prints")
+    for number in range(100, 110):
+        tx.insert("books", id=number, shelf_id=2, title="print", cover=os.urandom(1 << 20))
+
+
+def test_litestream_restores_objects_that_went_to_the_store_in_parts(place: Place, tmp_path: Path) -> None:
+    played = Played(new_desk(place.store, tmp_path / "cache"))
+    log = CommitLog(place.store, "desk")
+    played.write(stock, print_covers)
+    large = played.head
+    assert log.list_level(COMMIT_LEVEL)[-1].size > SINGLE_PUT_BYTES
+    assert place.restored(tmp_path / "commit.db") == played.contents[large]
+    played.write(rename)
+    make_snapshot(played.vault)
+    assert log.list_level(SNAPSHOT_LEVEL)[-1].size > SINGLE_PUT_BYTES
+    log.delete(log.list_level(COMMIT_LEVEL)[:-1])
+    assert place.restored(tmp_path / "snapshot.db") == played.contents[played.head]
+    played.vault.close()
 
 
 def test_litestream_restores_what_is_left_after_snapshot_ranges_and_pruning(place: Place, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_each_due_step_is_one_commit_with_a_ledger_row_and_the_hash_of_its_file(
         with closing(in_memory(database_at(vault.log, TXID(vault.head.txid - behind)))) as connection:
             assert steps_done(ReadTx(connection)) == done
     rows = vault.read(lambda tx: tx.rows("SELECT * FROM vaultry_migrations WHERE set_name = 'town' AND number > 1"))
-    assert [tuple(row) for row in rows.value] == [
+    assert [tuple(row)[:5] for row in rows.value] == [
         ("town", number, "step", hashlib.sha256(sql.encode()).hexdigest(), Moment(START_MS + 5000).text)
         for number, sql in ((2, HOUSES), (3, FIRST_STREETS))
     ]
@@ -287,7 +287,7 @@ def test_the_writer_guards_references_again_after_a_step_with_foreign_keys_off_f
     new_town(folder, tmp_path, STREETS, HOUSES, FIRST_STREETS, FIRST_HOUSES)
     kind = town(tmp_path / "second", STREETS, HOUSES, FIRST_STREETS, FIRST_HOUSES, LOSSY_REBUILD)
     vault = open_town(folder, tmp_path, kind)
-    vault.refusal = None
+    vault.schema_keeper = vault.refusal = None
     with pytest.raises(sqlite3.IntegrityError):
         vault.write(lambda tx: tx.insert("houses", street_id=404), ACTOR)
     vault.close()

@@ -297,6 +297,29 @@ def test_what_was_seen_of_a_vault_is_kept_and_never_goes_back(tx):
     assert not record_vault_state(tx, "v-nowhere", size_bytes=1)
 
 
+def test_the_schema_of_a_vault_is_kept_and_a_hash_of_other_numbers_is_not(tx):
+    make_vault(tx, "aurora")
+
+    def seen(**state):
+        assert record_vault_state(tx, "v-aurora", **state)
+        entry = find_vault(tx, "v-aurora")
+        return entry.schema_hash, entry.schema_hold, entry.refusal
+
+    digest, hold = "a" * 64, {"choir": 3}
+    assert seen(schema={"choir": 4}, schema_hash=digest, schema_hold=hold, refusal="why") == (digest, hold, "why")
+    assert seen(size_bytes=1) == (digest, hold, "why")
+    assert seen(schema={"choir": 4}) == (digest, hold, "why")
+    assert seen(schema={"choir": 5}) == (None, hold, "why")
+    assert seen(schema_hash=digest, schema_hold={}, refusal="") == (digest, None, None)
+
+
+def test_equal_numbers_are_kept_as_equal_text(tx):
+    for slug, schema in (("aurora", {"kernel": 6, "choir": 4}), ("bella", {"choir": 4, "kernel": 6})):
+        make_vault(tx, slug)
+        record_vault_state(tx, f"v-{slug}", schema=schema)
+    assert tx.value("SELECT count(DISTINCT schema_numbers) FROM vaults") == 1
+
+
 def test_memberships_list_active_vaults_by_name_once_each(tx):
     account = make_account(tx)
     for slug in ("meretuul", "aurora", "harmonia"):
