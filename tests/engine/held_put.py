@@ -55,9 +55,9 @@ class Writers:
 
     def queue(self, name: str, work: Callable[[WriteTx], Any]) -> None:
         """Start a writer and return once its work waits behind a commit."""
-        wanted = len(self._vault._queue._waiting) + 1
+        wanted = len(self._vault._leader._queue._waiting) + 1
         self.start(name, work)
-        wait_until(lambda: len(self._vault._queue._waiting) == wanted)
+        wait_until(lambda: len(self._vault._leader._queue._waiting) == wanted)
 
     def join(self) -> dict[str, Any]:
         for thread in self._threads:

@@ -123,7 +123,7 @@ def test_the_engines_own_leftovers_of_a_crash_are_not_kept(folder: DirectoryStor
 
     vault = open_desk(faulty, cache)
     faulty.before_call = _raise_at("commit:put", Killed)
-    vault._undo = lambda: None
+    vault._committer._undo = lambda: None
     with pytest.raises(Killed):
         vault.write(note("unmade"), ACTOR)
     abandon(vault)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import db.vault
+import db.write_leader
 from db.errors import StoreUnavailable
 from db.history import restore
 from db.stores.directory import DirectoryStore
@@ -99,14 +99,14 @@ def test_an_edit_at_the_very_moment_of_a_commit_is_not_published(
     folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch, events
 ) -> None:
     vault = new_desk(folder, cache)
-    original, edits = db.vault.run_group, [HAND_EDIT]
+    original, edits = db.write_leader.run_group, [HAND_EDIT]
 
     def run_after_an_edit(*args):
         if edits:
             edit_by_hand(cache, edits.pop())
         return original(*args)
 
-    monkeypatch.setattr(db.vault, "run_group", run_after_an_edit)
+    monkeypatch.setattr(db.write_leader, "run_group", run_after_an_edit)
     vault.write(note("a"), ACTOR)
     assert vault.read(shelves).value == []
     assert content_at(vault.log, vault.head.txid)["shelves"] == []

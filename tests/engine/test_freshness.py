@@ -120,7 +120,7 @@ def test_a_work_that_joins_during_a_look_is_not_answered_by_what_it_showed(
     other.write(note("a"), ACTOR)
     second = threading.Thread(target=ask, args=("second",))
     second.start()
-    wait_until(lambda: len(vault._queue._waiting) == 2)
+    wait_until(lambda: len(vault._leader._queue._waiting) == 2)
     store.released.set()
     for thread in (first, second):
         thread.join(PATIENCE_S)

@@ -231,7 +231,7 @@ def test_many_writers_share_puts(faulty: FaultyStore, vault: Vault) -> None:
     for number in range(MANY):
         writers.start(str(number), work)
     held.wait()
-    wait_until(lambda: len(ran) + len(vault._queue._waiting) == MANY)
+    wait_until(lambda: len(ran) + len(vault._leader._queue._waiting) == MANY)
     held.release()
     assert sorted(writers.join().values()) == list(range(1, MANY + 1))
     assert faulty.calls["commit:put"] - before == 2

@@ -140,7 +140,7 @@ def every_setting(vault: Vault) -> list[Any]:
     """What the connections are set to and what temporary objects they hold, the writer's first."""
     writer = vault._copy.connections.writer
     assert writer is not None
-    vault._writing[1].open = True
+    vault._leader._writing[1].open = True
     found = [settings(writer), temporary(writer), writer.in_transaction]
     return [*found, vault.read_raw(lambda connection, _: [settings(connection), temporary(connection)]).value]
 
