@@ -14,6 +14,8 @@ from pathlib import Path
 from db.clock import Moment
 from db.errors import MigrationFailed
 from db.events import StepApplied, StepFailed, emit
+from db.freshness import Freshness
+from db.schema_hold import SchemaHold, put_hold, read_hold
 from db.sql_text import split_statements
 from db.vault import Vault
 
@@ -22,6 +24,9 @@ _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _KEYS_OFF = "-- foreign_keys: off"
 _HAS_LEDGER = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'vaultry_migrations'"
 _LEDGER = "SELECT set_name, number, sha256 FROM vaultry_migrations ORDER BY set_name, number"
+# The column came with a step of its own.
+_HAS_APPLIED_TO = "SELECT 1 FROM pragma_table_info('vaultry_migrations') WHERE name = 'applied_to'"
+_APPLIED_TO = "UPDATE vaultry_migrations SET applied_to = ? WHERE set_name = ? AND number = ?"
 _RECORD = "INSERT INTO vaultry_migrations (set_name, number, name, sha256, applied_at) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -117,9 +122,16 @@ def apply_step(connection: sqlite3.Connection, step: Step, now: Moment) -> None:
             raise MigrationFailed(f"{step}: {len(broken)} references lead nowhere: {rows}")
 
 
-def bring_up(connection: sqlite3.Connection, sets: Sequence[MigrationSet], now: Moment) -> None:
-    """Apply what is due to a database that nobody else sees, each step in a transaction. Raises MigrationFailed."""
+def bring_up(
+    connection: sqlite3.Connection, sets: Sequence[MigrationSet], now: Moment, hold: SchemaHold | None = None
+) -> None:
+    """Apply what is due, and `hold` allows, to a database that nobody else sees, each step in a transaction.
+
+    Raises MigrationFailed.
+    """
     for step in due_steps(read_ledger(connection), sets):
+        if hold is not None and not hold.allows(step.set_name, step.number):
+            continue
         connection.execute(f"PRAGMA foreign_keys = {'ON' if step.foreign_keys else 'OFF'}")
         connection.execute("BEGIN")
         apply_step(connection, step, now)
@@ -129,23 +141,46 @@ def bring_up(connection: sqlite3.Connection, sets: Sequence[MigrationSet], now: 
             raise MigrationFailed(f"{step}: {exc}") from exc
 
 
-def migrate(vault: Vault, sets: Sequence[MigrationSet], now: Moment) -> list[Step]:
+def steps_to_apply(
+    connection: sqlite3.Connection, sets: Sequence[MigrationSet], *, lift_hold: bool = False
+) -> list[Step]:
+    """The due steps that a hold on the vault allows, or, where it is to be lifted, all. Raises as `due_steps`."""
+    due = due_steps(read_ledger(connection), sets)
+    hold = None if lift_hold or not due else read_hold(connection)
+    return due if hold is None else [step for step in due if hold.allows(step.set_name, step.number)]
+
+
+def migrate(
+    vault: Vault,
+    sets: Sequence[MigrationSet],
+    now: Moment,
+    since: int | None = None,
+    *,
+    lift_hold: bool = False,
+) -> list[Step]:
     """Apply what is due, one durable commit for each step; the steps applied by this call.
 
+    lift_hold: apply also what a hold forbids; the first such step's commit ends it.
     Safe while other processes do the same: who loses the race for a step's commit catches up and finds it applied.
-    Raises MigrationFailed; the vault then stays at the step before, readable.
+    since: a look that began after this `instant` shows well enough what is due. Raises MigrationFailed; the vault then
+    stays at the step before, readable.
     """
     applied: list[Step] = []
     while True:
-        due = vault.read_raw(lambda connection, _: due_steps(read_ledger(connection), sets)).value
+        looked = Freshness(since=since)
+        due = vault.read_raw(lambda found, _: steps_to_apply(found, sets, lift_hold=lift_hold), looked).value
         if not due:
             return applied
         step = due[0]
 
         def work(connection: sqlite3.Connection, step: Step = step) -> bool:
-            if due_steps(read_ledger(connection), sets)[:1] != [step]:
+            if steps_to_apply(connection, sets, lift_hold=lift_hold)[:1] != [step]:
                 return False
+            if lift_hold:
+                put_hold(connection, None)
             apply_step(connection, step, now)
+            if connection.execute(_HAS_APPLIED_TO).fetchone() is not None:
+                connection.execute(_APPLIED_TO, (vault.bookmark, step.set_name, step.number))
             return True
 
         try:

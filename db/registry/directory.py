@@ -17,8 +17,9 @@ MAX_PER_PAGE = 10_000
 class VaultEntry:
     """One vault as the directory knows it.
 
-    slug, scope: the name it was found by, or its oldest; '' = none. schema: last migration of each set.
-    bookmark, size_bytes: as last reported. status: active, suspended or deleted.
+    slug, scope: the name it was found by, or its oldest; '' = none. status: active, suspended or deleted.
+    As last reported: schema, the last migration of each set; bookmark, size_bytes; schema_hash, digest of the schema;
+    schema_hold, the numbers it is held at; refusal, why it takes no writes.
     """
 
     id: str
@@ -35,11 +36,17 @@ class VaultEntry:
     deleted_at: str | None
     parent_vault_id: str | None
     parent_bookmark: str | None
+    schema_hash: str | None = None
+    schema_hold: Mapping[str, int] | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewVault:
-    """A vault to enter in the directory. parent_*: for a fork, the vault and the point in time it was made from."""
+    """A vault to enter in the directory. parent_*: for a fork, the vault and the point in time it was made from.
+
+    schema, schema_hash: as `SchemaState` has them.
+    """
 
     id: str
     charter: str
@@ -49,6 +56,7 @@ class NewVault:
     schema: Mapping[str, int] = field(default_factory=dict[str, int])
     parent_vault_id: str | None = None
     parent_bookmark: str | None = None
+    schema_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,8 @@ def create_vault_entry(tx: WriteTx, new: NewVault, now: Moment) -> VaultEntry:
         id=new.id,
         charter=new.charter,
         name=name,
-        schema_numbers=json.dumps(dict(new.schema)),
+        schema_numbers=numbers_text(new.schema),
+        schema_hash=new.schema_hash,
         created_at=now.text,
         parent_vault_id=new.parent_vault_id,
         parent_bookmark=new.parent_bookmark,
@@ -127,6 +136,7 @@ _FILTER = """
  WHERE (:status IS NULL AND v.status <> 'deleted' OR v.status = :status)
    AND (:search IS NULL OR instr(lower(v.name), lower(:search)) OR v.id = :search
         OR EXISTS (SELECT 1 FROM slugs WHERE slugs.vault_id = v.id AND instr(slugs.slug, lower(:search))))
+   AND (:label IS NULL OR EXISTS (SELECT 1 FROM vault_labels WHERE vault_id = v.id AND label = :label))
 """
 _COUNT = f"SELECT count(*) FROM vaults AS v {_FILTER}"
 _PAGE = f"""
@@ -136,17 +146,24 @@ SELECT v.*, s.slug, s.scope {_FROM} {_FILTER}
 
 
 def list_vaults(
-    tx: ReadTx, *, page: int = 1, per_page: int = 100, search: str | None = None, status: str | None = None
+    tx: ReadTx,
+    *,
+    page: int = 1,
+    per_page: int = 100,
+    search: str | None = None,
+    status: str | None = None,
+    label: str | None = None,
 ) -> VaultPage:
     """One page, oldest vault first; past the end it is empty.
 
     page: from 1. per_page: 1 to 10000. search: part of the name (case by ASCII only) or of a slug, or an id.
-    status: one of them; None = all but deleted.
+    status: one of them; None = all but deleted. label: one that it has.
     """
     if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
         raise Invalid(f"got page {page} of {per_page} entries, wanted page 1 or more, 1 to {MAX_PER_PAGE} entries")
-    total = tx.value(_COUNT, status=status, search=search)
-    rows = tx.rows(_PAGE, status=status, search=search, per_page=per_page, skipped=(page - 1) * per_page)
+    chosen = {"status": status, "search": search, "label": label}
+    total = tx.value(_COUNT, **chosen)
+    rows = tx.rows(_PAGE, **chosen, per_page=per_page, skipped=(page - 1) * per_page)
     return VaultPage([_entry(row) for row in rows], total)
 
 
@@ -180,8 +197,13 @@ UPDATE vaults SET status = CASE WHEN suspended_at IS NULL THEN 'active' ELSE 'su
 
 
 def undelete_vault(tx: WriteTx, vault_id: str, now: Moment) -> VaultEntry:
-    """The vault as it was before, suspended if it was. Raises NotFound, Gone `vault_deleted` after 30 days."""
+    """The vault as it was before, suspended if it was.
+
+    Raises NotFound, Gone `vault_deleted` after 30 days or once its erasure has begun.
+    """
     entry = get_vault(tx, vault_id)
+    if tx.value("SELECT 1 FROM erasures WHERE vault_id = :id", id=vault_id) is not None:
+        raise Gone(f"the erasure of vault {vault_id} has begun; nothing brings it back", code="vault_deleted")
     if entry.deleted_at is not None and now.ms >= timestamp_ms(entry.deleted_at) + UNDELETE_SECONDS * 1000:
         raise Gone(f"vault {vault_id} was deleted at {entry.deleted_at}, more than 30 days ago", code="vault_deleted")
     tx.execute(_UNDELETE, id=vault_id)
@@ -194,16 +216,24 @@ def vaults_to_forget(tx: ReadTx, now: Moment) -> list[str]:
     return [row["id"] for row in tx.rows(due, then=now.later(seconds=-UNDELETE_SECONDS))]
 
 
-def forget_vault(tx: WriteTx, vault_id: str, now: Moment) -> None:
-    """Remove the entry with its slugs, memberships, sessions, codes and tokens. Raises Conflict before its 30 days."""
-    if vault_id not in vaults_to_forget(tx, now):
+def forget_vault(tx: WriteTx, vault_id: str, now: Moment, *, early: bool = False) -> None:
+    """Remove the entry with its slugs, memberships, sessions, codes and tokens.
+
+    Raises Conflict before its 30 days, unless `early`.
+    """
+    if not early and vault_id not in vaults_to_forget(tx, now):
         raise Conflict(f"vault {vault_id} was not deleted 30 days ago; delete it and wait", code="vault_kept")
     tx.execute("DELETE FROM vaults WHERE id = :id", id=vault_id)
 
 
+# A hash that was not reported together with new numbers belongs to the old ones.
 _RECORD = """
 UPDATE vaults SET schema_numbers = coalesce(:schema, schema_numbers), bookmark = coalesce(:bookmark, bookmark),
-                  size_bytes = coalesce(:size_bytes, size_bytes)
+                  size_bytes = coalesce(:size_bytes, size_bytes),
+                  schema_hash = CASE WHEN :hash IS NULL AND (:schema IS NULL OR :schema = schema_numbers)
+                                     THEN schema_hash ELSE :hash END,
+                  schema_hold = CASE WHEN :hold IS NULL THEN schema_hold ELSE nullif(:hold, '{}') END,
+                  refusal = CASE WHEN :refusal IS NULL THEN refusal ELSE nullif(:refusal, '') END
  WHERE id = :id AND (:bookmark IS NULL OR bookmark IS NULL OR bookmark <= :bookmark)
 """
 
@@ -215,10 +245,30 @@ def record_vault_state(
     schema: Mapping[str, int] | None = None,
     bookmark: str | None = None,
     size_bytes: int | None = None,
+    schema_hash: str | None = None,
+    schema_hold: Mapping[str, int] | None = None,
+    refusal: str | None = None,
 ) -> bool:
-    """Keep what a process saw of the vault; False if it saw an older bookmark than the one kept, or no such vault."""
-    numbers = None if schema is None else json.dumps(dict(schema))
-    return tx.execute(_RECORD, id=vault_id, schema=numbers, bookmark=bookmark, size_bytes=size_bytes) == 1
+    """Keep what a process saw of the vault; False if it saw an older bookmark than the one kept, or no such vault.
+
+    None: not looked at. schema_hold: {} = it is not held. refusal: '' = it takes writes.
+    """
+    kept = tx.execute(
+        _RECORD,
+        id=vault_id,
+        schema=None if schema is None else numbers_text(schema),
+        bookmark=bookmark,
+        size_bytes=size_bytes,
+        hash=schema_hash,
+        hold=None if schema_hold is None else numbers_text(schema_hold),
+        refusal=refusal,
+    )
+    return kept == 1
+
+
+def numbers_text(numbers: Mapping[str, int]) -> str:
+    """The numbers as the directory keeps them: equal ones are equal text."""
+    return json.dumps(dict(numbers), separators=(",", ":"), sort_keys=True)
 
 
 def _require_present(tx: ReadTx, vault_id: str) -> None:
@@ -242,4 +292,7 @@ def _entry(row: Row) -> VaultEntry:
         deleted_at=row["deleted_at"],
         parent_vault_id=row["parent_vault_id"],
         parent_bookmark=row["parent_bookmark"],
+        schema_hash=row["schema_hash"],
+        schema_hold=None if row["schema_hold"] is None else json.loads(row["schema_hold"]),
+        refusal=row["refusal"],
     )
