@@ -1,8 +1,11 @@
-"""The vaults a process keeps open, the least recently used closed first. Knows ids and sizes; not tenants or slugs."""
+"""The vaults a process keeps open, the least recently used closed first, and the copies that closed ones leave on disk.
+
+Knows ids and sizes; not tenants or slugs.
+"""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -20,18 +23,25 @@ class _Entry:
     opened: threading.Event = field(default_factory=threading.Event)
 
 
+def _keep(_: str) -> None:
+    """Leave the copy where it is."""
+
+
 class VaultPool:
     """Open vaults by id.
 
-    max_vaults, max_bytes: of local copies kept open; vaults at work are never closed, so both may be exceeded for
-    the time of a request.
+    max_vaults: kept open. max_bytes: of the local copies of open vaults and of those this pool has closed. Vaults at
+    work are never closed, so both may be exceeded for the time of a request. discard: removes a closed vault's copy.
     """
 
-    def __init__(self, max_vaults: int, max_bytes: int) -> None:
+    def __init__(self, max_vaults: int, max_bytes: int, discard: Callable[[str], None] = _keep) -> None:
         self._max_vaults = max_vaults
         self._max_bytes = max_bytes
+        self._discard = discard
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        # Bytes that closed vaults left on disk, the first closed first: opening one again needs only what is new.
+        self._left: OrderedDict[str, int] = OrderedDict()
 
     @contextmanager
     def use(self, vault_id: str, opener: Callable[[], Vault]) -> Generator[Vault]:
@@ -50,6 +60,8 @@ class VaultPool:
                 doomed = self._surplus()
             for vault in doomed:
                 vault.close()
+            if doomed:
+                self._make_room(doomed)
 
     @contextmanager
     def borrow(self, vault_id: str) -> Generator[Vault | None]:
@@ -98,6 +110,7 @@ class VaultPool:
                 entry = self._entries[vault_id] = _Entry()
             entry.users += 1
             self._entries.move_to_end(vault_id)
+            self._left.pop(vault_id, None)
             return entry, first
 
     def _open(self, vault_id: str, entry: _Entry, opener: Callable[[], Vault]) -> None:
@@ -123,6 +136,19 @@ class VaultPool:
                 taken.append(entry.vault)
                 del self._entries[vault_id], sizes[vault_id]
         return taken
+
+    def _make_room(self, closed: Sequence[Vault]) -> None:
+        """Remember what the closed vaults left, and discard the oldest of it that does not fit beside the open ones."""
+        with self._lock:
+            for vault in closed:
+                if vault.id not in self._entries:
+                    self._left[vault.id] = vault.local_bytes
+            open_bytes = sum(map(_size, self._entries.values()))
+            surplus: list[str] = []
+            while self._left and open_bytes + sum(self._left.values()) > self._max_bytes:
+                surplus.append(self._left.popitem(last=False)[0])
+        for vault_id in surplus:
+            self._discard(vault_id)
 
 
 def _refusal(vault_id: str, error: BaseException | None) -> Exception:

