@@ -3,7 +3,6 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from db.clock import Moment
 from db.errors import CommitUnknown, Forbidden, NotAuthenticated, Unavailable
 from db.principal import Principal, find_principal, guest
 from db.registry.access_tokens import token_key_id
@@ -23,7 +22,7 @@ PUBLISHABLE = "sb_publishable_"
 class Identity:
     """A verified caller before the vault was asked what it may do.
 
-    kind: guest, person, token or operator. email, account_id, session_id: of a person.
+    kind: guest, person, token or operator. email, account_id, session_id, aal: of a person.
     """
 
     kind: str
@@ -31,6 +30,7 @@ class Identity:
     account_id: str = ""
     session_id: str = ""
     token: ApiToken | None = None
+    aal: str = "aal1"
 
     def require_person(self) -> "Identity":
         """The same, for a signed-in person. Raises NotAuthenticated."""
@@ -38,20 +38,38 @@ class Identity:
             raise NotAuthenticated("sign in first: this needs the access token of a person")
         return self
 
+    def require_operator(self, *, writes: bool) -> "Identity":
+        """The same, for an operator's API token, not a read-only one if it is to write. Raises Forbidden."""
+        if self.kind == "guest":
+            raise NotAuthenticated("this needs the API token of an operator", code="no_authorization")
+        if self.token is None or self.kind != "operator" or (writes and self.token.read_only):
+            raise Forbidden("this needs the API token of an operator that may write", code="not_admin")
+        return self
+
 
 GUEST = Identity("guest")
 
 
-def identify(services: Services, call: Call, entry: VaultEntry) -> Identity:
-    """The caller of a request to one vault. Raises NotAuthenticated, Forbidden (a token for another vault)."""
+def identify(services: Services, call: Call, entry: VaultEntry, *, any_aal: bool = False) -> Identity:
+    """The caller of a request to one vault.
+
+    any_aal: a person who has yet to show a second factor is let in too, to show it. Raises NotAuthenticated, Forbidden
+    `wrong_audience` (a token for another vault) or `insufficient_aal`.
+    """
     token = _bearer(call)
     if token is None or token.startswith(PUBLISHABLE):
         return GUEST
     if token.startswith(API_TOKEN):
-        return _by_api_token(services, token, entry, call.now)
-    keys = services.keys(token_key_id(token))
+        return _by_api_token(services, token, entry, call)
+    keys = services.keys(token_key_id(token), call.began)
     claims = services.verified.verify(token, keys, vault_id=entry.id, now=call.now)
-    return Identity("person", claims.email, claims.account_id, claims.session_id)
+    if claims.required_aal == "aal2" and claims.aal != "aal2" and not any_aal:
+        raise Forbidden(
+            "this session has yet to show a second factor",
+            code="insufficient_aal",
+            hint="challenge and verify a factor; without one, enrol one first",
+        )
+    return Identity("person", claims.email, claims.account_id, claims.session_id, aal=claims.aal)
 
 
 def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Charter) -> Principal:
@@ -79,15 +97,19 @@ def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
     return Actor(who, identity.kind, call.request_id, verb)
 
 
-def _by_api_token(services: Services, token: str, entry: VaultEntry, now: Moment) -> Identity:
-    found = services.registry_read(lambda tx: find_api_token(tx, token, now))
+def _by_api_token(services: Services, token: str, entry: VaultEntry, call: Call) -> Identity:
+    found = services.registry_read(lambda tx: find_api_token(tx, token, call.now))
     if not found.reaches(entry.id, entry.scope):
         raise Forbidden("this API token is for another vault", code="wrong_audience")
-    if token_use_is_stale(found, now):
-        actor = Actor(f"token:{found.id}", found.kind.replace("vault", "token"), "", "token.use")
-        with suppress(Unavailable, CommitUnknown):
-            services.registry_write(lambda tx: record_token_use(tx, found.id, now), actor, now)
+    if token_use_is_stale(found, call.now):
+        call.beside.append(services.aside(lambda: _record_use(services, found, call)))
     return Identity("operator" if found.kind == "operator" else "token", token=found)
+
+
+def _record_use(services: Services, token: ApiToken, call: Call) -> None:
+    actor = Actor(f"token:{token.id}", token.kind.replace("vault", "token"), "", "token.use")
+    with suppress(Unavailable, CommitUnknown):
+        services.registry_write(lambda tx: record_token_use(tx, token.id, call.now), actor, call.now, call.began)
 
 
 def _bearer(call: Call) -> str | None:

@@ -5,6 +5,7 @@ Verification is written out here on Ed25519 alone: one algorithm, one form, noth
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from db.clock import Moment
 from db.errors import Forbidden, NotAuthenticated
 from db.keyring import decode_base64url, encode_base64url
+from db.registry.sessions import SignInMethod
 from db.registry.signing_keys import Signer, VerificationKeys
 
 ACCESS_SECONDS = 15 * 60
@@ -23,7 +25,10 @@ ROLE = "authenticated"
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified token says. account_id: sub. vault_id: aud. key_id: kid of the key that signed it."""
+    """What a verified token says. account_id: sub. vault_id: aud. key_id: kid of the key that signed it.
+
+    aal: how sure the session is, `aal2` with a second factor. required_aal: what the vault asks of this account.
+    """
 
     account_id: str
     email: str
@@ -34,6 +39,8 @@ class AccessClaims:
     expires_at_s: int
     token_id: str
     key_id: str
+    aal: str = "aal1"
+    required_aal: str = "aal1"
 
 
 def mint_access_token(
@@ -46,10 +53,16 @@ def mint_access_token(
     issuer: str,
     now: Moment,
     lifetime_s: int = ACCESS_SECONDS,
+    aal: str = "aal1",
+    required_aal: str = "aal1",
+    methods: Sequence[SignInMethod] = (),
 ) -> str:
-    """A token for one account in one vault, valid for lifetime_s seconds from the whole second of `now`."""
+    """A token for one account in one vault, valid for lifetime_s seconds from the whole second of `now`.
+
+    methods: the proofs the session rests on, the newest first.
+    """
     issued_at_s = now.ms // 1000
-    claims = {
+    claims: dict[str, Any] = {
         "iss": issuer,
         "sub": account_id,
         "aud": vault_id,
@@ -59,8 +72,11 @@ def mint_access_token(
         "email": email,
         "session_id": session_id,
         "role": ROLE,
-        "aal": "aal1",
+        "aal": aal,
+        "amr": [{"method": known.name, "timestamp": known.at_s} for known in methods],
     }
+    if required_aal != "aal1":
+        claims["aal_required"] = required_aal
     signed = ".".join(_segment(part) for part in ({"alg": "EdDSA", "typ": "JWT", "kid": signer.key_id}, claims))
     return f"{signed}.{encode_base64url(signer.private_key.sign(signed.encode()))}"
 
@@ -127,7 +143,12 @@ def _claims(body: dict[str, Any], key_id: str) -> AccessClaims:
         raise _invalid("a claim is missing or of the wrong type")
     account_id, email, vault_id, session_id, issuer, token_id = cast("list[str]", texts)
     issued_at_s, expires_at_s = cast("list[int]", numbers)
-    return AccessClaims(account_id, email, vault_id, session_id, issuer, issued_at_s, expires_at_s, token_id, key_id)
+    aal, required = body.get("aal", "aal1"), body.get("aal_required", "aal1")
+    if aal not in ("aal1", "aal2") or required not in ("aal1", "aal2"):
+        raise _invalid("a claim is missing or of the wrong type")
+    return AccessClaims(
+        account_id, email, vault_id, session_id, issuer, issued_at_s, expires_at_s, token_id, key_id, aal, required
+    )
 
 
 def _segment(part: dict[str, Any]) -> str:

@@ -22,6 +22,8 @@ _TOKEN = re.compile(r"vlt_[A-Za-z0-9_-]{43}")
 _LISTED_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 # A commit for each request would cost more than the request: the last use is kept to the hour.
 _USE_RESOLUTION_S = 3600
+# People look up which token it was that no longer works.
+_KEPT_SECONDS = 90 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,12 @@ def revoke_api_token(tx: WriteTx, token_id: str, vault_id: str | None, now: Mome
     revoke = "UPDATE api_tokens SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL"
     tx.execute(revoke, id=token_id, now=now.text)
     return _required(tx, token_id)
+
+
+def purge_api_tokens(tx: WriteTx, now: Moment) -> int:
+    """Forget tokens that expired or were revoked 90 days ago or earlier; the number removed."""
+    over = "DELETE FROM api_tokens WHERE expires_at <= :then OR revoked_at <= :then"
+    return tx.execute(over, then=now.later(seconds=-_KEPT_SECONDS))
 
 
 def _required(tx: ReadTx, token_id: str) -> ApiToken:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from db.clock import Moment
+from db.registry.accounts import Account, account_of
 from db.transaction import ReadTx, WriteTx
 
 
@@ -45,3 +46,22 @@ def list_memberships(tx: ReadTx, account_id: str) -> list[Membership]:
     """The active vaults that admitted the account, by name."""
     rows = tx.rows(_OF_ACCOUNT, account_id=account_id)
     return [Membership(row["vault_id"], row["slug"], row["name"], row["charter"], row["created_at"]) for row in rows]
+
+
+_OF_VAULT = """
+SELECT a.* FROM memberships AS m JOIN accounts AS a ON a.id = m.account_id
+ WHERE m.vault_id = :vault_id ORDER BY m.created_at, a.id LIMIT :most OFFSET :skip
+"""
+
+
+def list_members(tx: ReadTx, vault_id: str, page: int, per_page: int) -> tuple[list[Account], int]:
+    """A page of the accounts the vault admitted, the first to come first, and how many there are. page: from 1."""
+    rows = tx.rows(_OF_VAULT, vault_id=vault_id, most=per_page, skip=(page - 1) * per_page)
+    total: int = tx.value("SELECT count(*) FROM memberships WHERE vault_id = :vault_id", vault_id=vault_id)
+    return [account for row in rows if (account := account_of(row)) is not None], total
+
+
+def is_member(tx: ReadTx, account_id: str, vault_id: str) -> bool:
+    """Whether the vault admitted the account."""
+    known = "SELECT 1 FROM memberships WHERE account_id = :account AND vault_id = :vault"
+    return tx.value(known, account=account_id, vault=vault_id) is not None

@@ -27,7 +27,7 @@ def create_link_token(tx: WriteTx, email: str, vault_id: str, now: Moment) -> st
     The account is made if there is none. Unused links of the same account and vault stop working: a second link is
     asked for because the first went astray. Raises Invalid, Forbidden `account_disabled`.
     """
-    account = require_enabled(find_account_by_email(tx, email) or create_account(tx, email, now))
+    account = require_enabled(find_account_by_email(tx, email) or create_account(tx, email, now), now)
     unused = "DELETE FROM one_time_links WHERE account_id = :account AND vault_id = :vault AND used_at IS NULL"
     tx.execute(unused, account=account.id, vault=vault_id)
     token = random_token(LINK_PREFIX, now)

@@ -1,4 +1,4 @@
-"""Sessions and the refresh tokens that keep them: issue, rotate, revoke, detect reuse. Knows hashes; stores no token.
+"""Refresh tokens, which keep a session: rotate, detect reuse. Knows hashes; stores no token.
 
 A session is the family of the tokens that descend from one sign-in, and has exactly one token in force. Rotating
 replaces it. A successor is derived (HMAC under the platform's secret, over its own random id and the token it
@@ -8,55 +8,32 @@ evidence of theft: two parties hold one family. All of it is revoked and the rea
 """
 
 import hmac
-from dataclasses import dataclass, field
-from typing import Literal, LiteralString
 
 from db.clock import Moment, timestamp_ms
 from db.errors import Forbidden, NotAuthenticated
 from db.keyring import KeyRing, encode_base64url, random_token, token_digest
 from db.registry.refusal import Refused
-from db.transaction import ReadTx, Row, WriteTx
+from db.registry.security_alerts import record_alert
+from db.registry.sessions import (
+    REFRESH_PREFIX,
+    Refreshed,
+    Session,
+    find_live_session,
+    read_methods,
+    revoke_stolen_session,
+    store_refresh_token,
+)
+from db.transaction import Row, WriteTx
 
-REFRESH_PREFIX = "vlr_"
-TOKEN_SECONDS = 30 * 86400
-SESSION_SECONDS = 90 * 86400
 RETRY_SECONDS = 10
-
-SignOutScope = Literal["local", "others", "global"]
-RevokeReason = Literal["signed_out", "reuse", "password_changed", "account_disabled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A session with its refresh token in force; the token is shown here and nowhere else."""
-
-    session_id: str
-    account_id: str
-    email: str
-    vault_id: str
-    refresh_token: str = field(repr=False)
-    expires_at: str
-
-
-_PERSON = "SELECT email FROM accounts WHERE id = :id AND disabled_at IS NULL"
-
-
-def start_session(tx: WriteTx, account_id: str, vault_id: str, now: Moment) -> Refreshed:
-    """A new session of the account in one vault, at most 90 days long. Raises Forbidden `account_disabled`."""
-    email = tx.value(_PERSON, id=account_id)
-    if email is None:
-        raise Forbidden("this account is disabled or gone; ask the operator of the platform", code="account_disabled")
-    session_id, token = now.new_id(), random_token(REFRESH_PREFIX, now)
-    ends = now.later(seconds=SESSION_SECONDS)
-    tx.insert("sessions", id=session_id, account_id=account_id, vault_id=vault_id, created_at=now.text, expires_at=ends)
-    expires_at = _store(tx, now.new_id(), session_id, token, None, ends, now)
-    return Refreshed(session_id, account_id, email, vault_id, token, expires_at)
 
 
 _PRESENTED = """
 SELECT t.id, t.session_id, t.token_hash, t.expires_at, t.rotated_at, s.account_id, s.vault_id, s.revoked_at,
-       s.expires_at AS session_expires_at, a.email, a.disabled_at,
-       child.id AS child_id, child.expires_at AS child_expires_at, child.rotated_at AS child_rotated_at
+       s.expires_at AS session_expires_at, s.aal, s.methods, a.email,
+       a.disabled_at IS NOT NULL OR coalesce(a.banned_until > :now, 0) AS disabled,
+       child.id AS child_id, child.token_hash AS child_hash, child.expires_at AS child_expires_at,
+       child.rotated_at AS child_rotated_at
   FROM refresh_tokens AS t
   JOIN sessions AS s ON s.id = t.session_id
   JOIN accounts AS a ON a.id = s.account_id
@@ -72,12 +49,12 @@ def rotate_refresh_token(tx: WriteTx, ring: KeyRing, token: str, vault_id: str, 
     `wrong_audience` (another vault's) or `account_disabled`.
     """
     digest = token_digest(token)
-    row = tx.row(_PRESENTED, token_hash=digest)
+    row = tx.row(_PRESENTED, token_hash=digest, now=now.text)
     if row is None or not hmac.compare_digest(row["token_hash"], digest) or row["revoked_at"] is not None:
         return Refused(_invalid())
     if row["vault_id"] != vault_id:
         return Refused(Forbidden("this refresh token belongs to another vault; sign in here", code="wrong_audience"))
-    if row["disabled_at"] is not None:
+    if row["disabled"]:
         return Refused(Forbidden("this account is disabled; ask the operator", code="account_disabled"))
     if row["rotated_at"] is not None:
         return _answer_again(tx, ring, token, row, now)
@@ -86,7 +63,9 @@ def rotate_refresh_token(tx: WriteTx, ring: KeyRing, token: str, vault_id: str, 
     child_id = now.new_id()
     successor = _successor(ring, token, child_id)
     tx.execute("UPDATE refresh_tokens SET rotated_at = :now WHERE id = :id", id=row["id"], now=now.text)
-    expires_at = _store(tx, child_id, row["session_id"], successor, row["id"], row["session_expires_at"], now)
+    expires_at = store_refresh_token(
+        tx, child_id, row["session_id"], successor, row["id"], row["session_expires_at"], now
+    )
     return _refreshed(row, successor, expires_at)
 
 
@@ -95,69 +74,35 @@ def _answer_again(tx: WriteTx, ring: KeyRing, token: str, row: Row, now: Moment)
     elapsed_ms = now.ms - timestamp_ms(row["rotated_at"])
     unused = row["child_id"] is not None and row["child_rotated_at"] is None
     if unused and elapsed_ms < RETRY_SECONDS * 1000 and now.text < row["child_expires_at"]:
-        return _refreshed(row, _successor(ring, token, row["child_id"]), row["child_expires_at"])
-    _revoke(tx, "id = :session_id", "reuse", now, session_id=row["session_id"])
+        successor = _successor(ring, token, row["child_id"])
+        # A second factor brought the session a token that is not derived: whoever showed the factor has it.
+        same = hmac.compare_digest(token_digest(successor), row["child_hash"])
+        return _refreshed(row, successor, row["child_expires_at"]) if same else Refused(_invalid())
+    revoke_stolen_session(tx, row["session_id"], now)
+    record_alert(tx, "refresh_token_reused", row["account_id"], row["vault_id"], now)
     return Refused(_invalid())
 
 
-def revoke_sessions(
-    tx: WriteTx, account_id: str, vault_id: str, session_id: str, scope: SignOutScope, now: Moment
-) -> int:
-    """Sign out: `local` this session, `others` all but it, `global` all; the number of sessions ended.
+_HEAD = """
+SELECT id, expires_at FROM refresh_tokens WHERE session_id = :session AND rotated_at IS NULL
+"""
 
-    Only sessions of this account in this vault: a token for one vault reaches no other.
+
+def renew_session(tx: WriteTx, session: Session, email: str, now: Moment) -> Refreshed:
+    """The session with a fresh refresh token in place of the one in force, for a caller who holds its access token.
+
+    Raises NotAuthenticated `session_ended` when no token of it is in force.
     """
-    which: LiteralString = "account_id = :account_id AND vault_id = :vault_id"
-    if scope == "local":
-        which += " AND id = :session_id"
-    elif scope == "others":
-        which += " AND id <> :session_id"
-    return _revoke(tx, which, "signed_out", now, account_id=account_id, vault_id=vault_id, session_id=session_id)
-
-
-def revoke_all_sessions(
-    tx: WriteTx, account_id: str, reason: RevokeReason, now: Moment, *, keep_session_id: str | None = None
-) -> int:
-    """End the account's sessions in every vault, but for one; the number ended."""
-    which = "account_id = :account_id AND id IS NOT :keep"
-    return _revoke(tx, which, reason, now, account_id=account_id, keep=keep_session_id)
-
-
-def session_is_live(tx: ReadTx, session_id: str, now: Moment) -> bool:
-    """Whether the session exists, was not revoked and has not ended: what an access token cannot tell."""
-    live = "SELECT 1 FROM sessions WHERE id = :id AND revoked_at IS NULL AND expires_at > :now"
-    return tx.value(live, id=session_id, now=now.text) is not None
-
-
-def purge_sessions(tx: WriteTx, now: Moment) -> int:
-    """Forget sessions that ended or were revoked, and tokens that expired, more than 30 days ago; sessions removed."""
-    then = now.later(seconds=-30 * 86400)
-    tx.execute("DELETE FROM refresh_tokens WHERE expires_at < :then", then=then)
-    return tx.execute("DELETE FROM sessions WHERE expires_at < :then OR revoked_at < :then", then=then)
-
-
-def _store(
-    tx: WriteTx, token_id: str, session_id: str, token: str, parent_id: str | None, session_ends: str, now: Moment
-) -> str:
-    """Keep the token's hash; the moment it expires."""
-    expires_at = min(now.later(seconds=TOKEN_SECONDS), session_ends)
-    tx.insert(
-        "refresh_tokens",
-        id=token_id,
-        session_id=session_id,
-        token_hash=token_digest(token),
-        parent_id=parent_id,
-        created_at=now.text,
-        expires_at=expires_at,
+    head = tx.row(_HEAD, session=session.id)
+    renewed = find_live_session(tx, session.id, now)
+    if head is None or renewed is None:
+        raise NotAuthenticated("this session has ended; sign in again", code="session_ended")
+    token = random_token(REFRESH_PREFIX, now)
+    tx.execute("UPDATE refresh_tokens SET rotated_at = :now WHERE id = :id", id=head["id"], now=now.text)
+    expires_at = store_refresh_token(tx, now.new_id(), session.id, token, head["id"], renewed.expires_at, now)
+    return Refreshed(
+        session.id, session.account_id, email, session.vault_id, token, expires_at, renewed.aal, renewed.methods
     )
-    return expires_at
-
-
-def _revoke(tx: WriteTx, which: LiteralString, reason: RevokeReason, now: Moment, **values: str | None) -> int:
-    update: LiteralString = (
-        "UPDATE sessions SET revoked_at = :now, revoke_reason = :reason WHERE revoked_at IS NULL AND "
-    )
-    return tx.execute(update + which, now=now.text, reason=reason, **values)
 
 
 def _successor(ring: KeyRing, token: str, child_id: str) -> str:
@@ -167,7 +112,10 @@ def _successor(ring: KeyRing, token: str, child_id: str) -> str:
 
 
 def _refreshed(row: Row, token: str, expires_at: str) -> Refreshed:
-    return Refreshed(row["session_id"], row["account_id"], row["email"], row["vault_id"], token, expires_at)
+    proofs = read_methods(row["methods"])
+    return Refreshed(
+        row["session_id"], row["account_id"], row["email"], row["vault_id"], token, expires_at, row["aal"], proofs
+    )
 
 
 def _invalid() -> NotAuthenticated:

@@ -1,21 +1,22 @@
 import pytest
 
 from db.errors import Conflict, Forbidden, Invalid, NotFound
-from db.registry.accounts import (
-    create_account,
+from db.registry.account_changes import (
     disable_account,
     enable_account,
-    find_account,
-    find_account_by_email,
-    find_account_by_identity,
-    link_identity,
-    record_sign_in,
     replace_password_hash,
     set_account_name,
     set_password,
+)
+from db.registry.accounts import (
+    create_account,
+    find_account,
+    find_account_by_email,
+    record_sign_in,
     sign_in_by_mail,
 )
-from db.registry.refresh_tokens import session_is_live, start_session
+from db.registry.identities import find_account_by_identity, link_identity
+from db.registry.sessions import session_is_live, start_session
 from tests.db.registry.registry_rows import at, make_account, make_vault
 
 NOW = at("10:00:00")

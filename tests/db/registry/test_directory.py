@@ -19,7 +19,7 @@ from db.registry.directory import (
     vaults_to_forget,
 )
 from db.registry.memberships import forget_membership, list_memberships, record_membership
-from db.registry.refresh_tokens import start_session
+from db.registry.sessions import start_session
 from db.registry.slugs import RESERVED, add_slug, remove_slug, set_slug_scope, slug_availability
 from tests.db.registry.registry_rows import after, at, make_account, make_vault
 

@@ -4,7 +4,8 @@ import pytest
 
 from db.clock import Moment
 from db.errors import Invalid, NotAuthenticated, RateLimited, VaultError
-from db.registry.email_codes import VerifiedEmail, purge_codes, request_code, verify_code
+from db.registry.code_proofs import VerifiedEmail, verify_code
+from db.registry.email_codes import purge_codes, request_code
 from db.registry.refusal import Refused, accepted
 from tests.db.registry.registry_rows import RING, after, at, make_vault
 

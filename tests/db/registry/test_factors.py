@@ -15,8 +15,8 @@ from db.registry.factors import (
     purge_challenges,
     remove_factor,
 )
-from db.registry.refresh_tokens import start_session
 from db.registry.refusal import Refused, accepted
+from db.registry.sessions import start_session
 from tests.db.registry.registry_rows import RING, after, at, make_account, make_vault
 
 NOW = at("10:00:00")

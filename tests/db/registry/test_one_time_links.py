@@ -1,7 +1,8 @@
 import pytest
 
 from db.errors import Forbidden, NotAuthenticated
-from db.registry.accounts import disable_account, find_account_by_email
+from db.registry.account_changes import disable_account
+from db.registry.accounts import find_account_by_email
 from db.registry.one_time_links import create_link_token, purge_links, use_link_token
 from tests.db.registry.registry_rows import at, make_account, make_vault
 

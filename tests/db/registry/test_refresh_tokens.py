@@ -3,17 +3,17 @@ import sqlite3
 import pytest
 
 from db.errors import Forbidden, NotAuthenticated
-from db.registry.accounts import disable_account
-from db.registry.refresh_tokens import (
+from db.registry.account_changes import disable_account
+from db.registry.refresh_tokens import rotate_refresh_token
+from db.registry.refusal import Refused, accepted
+from db.registry.sessions import (
     Refreshed,
     purge_sessions,
     revoke_all_sessions,
     revoke_sessions,
-    rotate_refresh_token,
     session_is_live,
     start_session,
 )
-from db.registry.refusal import Refused, accepted
 from tests.db.registry.registry_rows import RING, after, at, make_account, make_vault
 
 NOW = at("10:00:00")

@@ -10,10 +10,12 @@ from db.errors import NotAuthenticated
 from db.migrate import load_set
 from db.open_vault import Kind, Site, create_vault
 from db.personal import destroy_data_key
-from db.registry.email_codes import request_code, verify_code
+from db.registry.code_proofs import verify_code
+from db.registry.email_codes import request_code
 from db.registry.one_time_links import create_link_token, use_link_token
-from db.registry.refresh_tokens import rotate_refresh_token, session_is_live, start_session
+from db.registry.refresh_tokens import rotate_refresh_token
 from db.registry.refusal import REDACTED_COLUMNS, accepted
+from db.registry.sessions import session_is_live, start_session
 from db.registry.signing_keys import rotate_signing_keys
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor

@@ -1,0 +1,30 @@
+"""Invitations of a vault's own charter, accepted on the way in. Knows the charter's verb; not what it does."""
+
+from typing import Any
+
+from db.errors import Invalid
+from db.fields import parse_fields
+from db.registry.accounts import Account
+from db.registry.directory import VaultEntry
+from db.transaction import WriteTx
+from handlers.auth.caller import actor
+from handlers.call import Call
+from handlers.identity import Identity, principal_of
+from handlers.services import Services
+
+
+def accept_invitation(services: Services, call: Call, entry: VaultEntry, account: Account, token: str) -> None:
+    """Run the charter's own verb for it, as the person whose address was just verified."""
+    charter = services.charter(entry)
+    verb = charter.verb(charter.admission) if charter.admission else None
+    if verb is None:
+        raise Invalid("this vault knows no invitations", field="invite_token")
+    invited = Identity("person", account.email, account.id)
+
+    def accept(tx: WriteTx) -> Any:
+        principal = principal_of(tx, invited, entry, charter)
+        tx.acting_as = principal.actor_id
+        return verb.run(tx, principal, parse_fields({"token": token}, verb.params), call.now)
+
+    with services.vault(entry) as vault:
+        vault.write(accept, actor(call, verb.name, invited), call.now)

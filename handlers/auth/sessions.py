@@ -1,0 +1,112 @@
+"""Sessions: who gets one in a vault, and the answer that carries it. Knows tokens; not what was proved to get here."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from db.clock import timestamp_ms
+from db.errors import Forbidden
+from db.registry.access_tokens import mint_access_token
+from db.registry.accounts import Account, get_account
+from db.registry.directory import VaultEntry
+from db.registry.memberships import record_membership
+from db.registry.profiles import Profile, profile_of
+from db.registry.sessions import Refreshed, Session, start_session
+from db.registry.sign_in_settings import SignInSettings, read_sign_in_settings
+from db.registry.signing_keys import Signer, current_signer
+from db.transaction import ReadTx, WriteTx
+from handlers.auth.caller import actor, settings_of
+from handlers.auth.user_shape import user
+from handlers.call import Call
+from handlers.identity import Identity, principal_of
+from handlers.reply import Reply
+from handlers.services import Services
+
+
+def _nothing(tx: WriteTx) -> None:
+    """Write nothing beside the session."""
+
+
+def new_session(
+    services: Services,
+    call: Call,
+    entry: VaultEntry,
+    account: Account,
+    method: str,
+    *,
+    parent: Session | None = None,
+    beside: Callable[[WriteTx], None] = _nothing,
+) -> Refreshed:
+    """A session, for somebody the vault lets in.
+
+    beside: what else the same commit writes. Raises Forbidden `not_registered` or `account_disabled`.
+    """
+    caller = require_registered(services, entry, account)
+
+    def begin(tx: WriteTx) -> Refreshed:
+        beside(tx)
+        record_membership(tx, account.id, entry.id, call.now)
+        return start_session(tx, account.id, entry.id, call.now, method, parent)
+
+    return services.registry_write(begin, actor(call, "auth.session", caller), call.now)
+
+
+def require_registered(services: Services, entry: VaultEntry, account: Account) -> Identity:
+    """The person, known to the vault and with a right in the scope in effect. Raises Forbidden `not_registered`.
+
+    Where everybody may sign up the vault need not know the person, who then has no right in it either.
+    """
+    charter = services.charter(entry)
+    caller = Identity("person", account.email, account.id)
+    with services.vault(entry) as vault:
+        principal = vault.read(lambda tx: principal_of(tx, caller, entry, charter)).value
+    # A vault may hold several organizations: known in one of them is not yet a member of this one.
+    known = principal.id is not None and bool(principal.permissions)
+    if not known and settings_of(services, entry).signup != "open":
+        raise Forbidden("nobody here has this address; ask for an invitation", code="not_registered")
+    return caller
+
+
+def session_reply(services: Services, call: Call, session: Refreshed) -> Reply:
+    """The session as clients take it."""
+    return Reply(200, json.dumps(session_body(services, call, session), ensure_ascii=False))
+
+
+def session_body(services: Services, call: Call, session: Refreshed) -> dict[str, Any]:
+    """Access token, refresh token and user."""
+
+    def read(tx: ReadTx) -> tuple[Signer, SignInSettings, Profile]:
+        account = get_account(tx, session.account_id)
+        signer = current_signer(tx, services.keyring, call.now)
+        return signer, read_sign_in_settings(tx, session.vault_id), profile_of(tx, account)
+
+    signer, settings, profile = services.registry_read(read)
+    lifetime_s = services.settings.access_token_s
+    token = mint_access_token(
+        signer,
+        account_id=session.account_id,
+        email=session.email,
+        vault_id=session.vault_id,
+        session_id=session.session_id,
+        issuer=services.settings.issuer,
+        lifetime_s=lifetime_s,
+        now=call.now,
+        aal=session.aal,
+        required_aal=required_aal(settings, profile),
+        methods=session.methods,
+    )
+    return {
+        "access_token": token,
+        "token_type": "bearer",
+        "expires_in": lifetime_s,
+        "expires_at": call.now.ms // 1000 + lifetime_s,
+        "refresh_token": session.refresh_token,
+        "refresh_expires_at": timestamp_ms(session.expires_at) // 1000,
+        "user": user(profile),
+    }
+
+
+def required_aal(settings: SignInSettings, profile: Profile) -> str:
+    """How sure the vault wants to be of this person: `aal2` where a second factor has to be shown."""
+    asked = settings.mfa == "required" or (settings.mfa == "enrolled" and profile.has_factor)
+    return "aal2" if asked else "aal1"
