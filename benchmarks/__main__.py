@@ -7,12 +7,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.choir_reads import choir_reads
 from benchmarks.cold_start import cold_start
 from benchmarks.engine import commits, groups, reads
 from benchmarks.imports import imports
 from benchmarks.table import Line, print_table
 
-PARTS = {"commits": commits, "groups": groups, "reads": reads, "imports": imports, "cold": cold_start}
+PARTS = {
+    "commits": commits,
+    "groups": groups,
+    "reads": reads,
+    "imports": imports,
+    "cold": cold_start,
+    "choir": choir_reads,
+}
 
 
 def main(names: list[str]) -> None:

@@ -9,17 +9,24 @@ from domain.choir import (
     member_placements,
     members,
     organizations,
+    preferences,
     roles,
     score_files,
     sections,
+    settings,
     upkeep,
     voices,
     works,
 )
+from domain.choir.association import affiliations, figures, shared
 from domain.choir.demo_choir import DEMO
+from domain.choir.event import attendance_list, events, participation, roster, summary
 from domain.choir.founding import found
+from domain.choir.library import copies, inventory, loans, repertoire_reports, score_access, takedowns
 from domain.choir.permissions import TOKEN_ROLES
+from domain.choir.repertoire import coverage, listing, materials, picks, programme
 from domain.choir.resources import RESOURCES
+from domain.choir.season import seasons
 
 CHOIR = Charter(
     name="choir",
@@ -37,6 +44,28 @@ CHOIR = Charter(
         *sections.VERBS,
         *works.VERBS,
         *editions.VERBS,
+        *copies.VERBS,
+        *loans.VERBS,
+        *inventory.VERBS,
+        *repertoire_reports.VERBS,
+        *score_access.VERBS,
+        *takedowns.VERBS,
+        *settings.VERBS,
+        *preferences.VERBS,
+        *affiliations.VERBS,
+        *figures.VERBS,
+        *shared.VERBS,
+        *seasons.VERBS,
+        *events.VERBS,
+        *participation.VERBS,
+        *attendance_list.VERBS,
+        *summary.VERBS,
+        *roster.VERBS,
+        *listing.VERBS,
+        *programme.VERBS,
+        *picks.VERBS,
+        *coverage.VERBS,
+        *materials.VERBS,
     ),
     roles=TOKEN_ROLES,
     found=found,

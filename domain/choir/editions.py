@@ -75,6 +75,11 @@ def _one(tx: ReadTx, principal: Principal, edition_id: str) -> dict[str, Any]:
     return found[0]
 
 
+def require_seen(tx: ReadTx, principal: Principal, edition_id: str) -> None:
+    """Raise NotFound unless the caller sees the edition in the catalogue."""
+    _one(tx, principal, edition_id)
+
+
 _HERE = """
 SELECT e.* FROM editions AS e JOIN works AS w ON w.id = e.work_id WHERE e.id = :id AND w.org_id = :org_id
 """
@@ -127,7 +132,7 @@ def _list_sections(tx: WriteTx, org_id: str, edition_id: str, section_ids: Seque
 
 
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """The id that is gone. Raises NotFound."""
+    """The id that is gone. Raises NotFound; triggers refuse it while a copy is out or a complaint refers to it."""
     edition = edition_here(tx, principal.scope, args["edition_id"])
     tx.execute("DELETE FROM editions WHERE id = :id", id=edition["id"])
     return {"id": edition["id"]}

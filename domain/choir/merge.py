@@ -17,6 +17,23 @@ SELECT :survivor_id, roster.org_id, iif(was.name <> is_now.name, was.name, NULL)
 """
 
 
+# Where both have a record of one event, the survivor's empty halves take over what the roster person's hold.
+_FILL_PLANNED = """
+UPDATE participation
+   SET planned_status = r.planned_status, planned_at = r.planned_at, planned_notes = r.planned_notes
+  FROM participation AS r
+ WHERE participation.member_id = :survivor_id AND participation.planned_status IS NULL
+   AND r.member_id = :roster_id AND r.event_id = participation.event_id AND r.planned_status IS NOT NULL
+"""
+_FILL_ACTUAL = """
+UPDATE participation
+   SET actual_status = r.actual_status, recorded_at = r.recorded_at, recorded_by = r.recorded_by
+  FROM participation AS r
+ WHERE participation.member_id = :survivor_id AND participation.actual_status IS NULL
+   AND r.member_id = :roster_id AND r.event_id = participation.event_id AND r.actual_status IS NOT NULL
+"""
+
+
 def merge_roster_person(tx: WriteTx, org_id: str, roster_id: str, survivor_id: str) -> None:
     """Give everything the roster person has to the survivor and delete the roster row.
 
@@ -26,6 +43,8 @@ def merge_roster_person(tx: WriteTx, org_id: str, roster_id: str, survivor_id: s
     tx.execute(_JOIN, survivor_id=survivor_id, roster_id=roster_id, org_id=org_id)
     for kind in (VOICE, SECTION):
         _settle_primary(tx, kind, org_id, roster_id, survivor_id)
+    tx.execute(_FILL_PLANNED, survivor_id=survivor_id, roster_id=roster_id)
+    tx.execute(_FILL_ACTUAL, survivor_id=survivor_id, roster_id=roster_id)
     tx.execute("DELETE FROM invites WHERE roster_member_id = :roster_id", roster_id=roster_id)
     for statement in _repointing(tx, roster_id, survivor_id):
         tx.run(statement)

@@ -3,7 +3,7 @@
 Knows one kind at a time; not which member sings what (placements.py).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, LiteralString
 
@@ -15,6 +15,7 @@ from db.transaction import ReadTx, WriteTx
 from domain.charter import Args, Verb
 from domain.choir.placements import PlacementKind, require_here
 from domain.errors import Duplicate, Inactive, InUse
+from domain.ordered_list import permutation_fault
 
 ABBREVIATION_CHARACTERS = 8
 
@@ -99,17 +100,6 @@ def _activate(kind: PlacementKind, tx: WriteTx, principal: Principal, args: Args
     require_here(tx, kind, principal.scope, entry_id)
     tx.execute(f"UPDATE {kind.table} SET is_active = :is_active WHERE id = :id", is_active=is_active, id=entry_id)
     return {"id": entry_id, "is_active": is_active}
-
-
-def permutation_fault(given: Sequence[str], existing: Collection[str]) -> str | None:
-    """What keeps the ids from being every existing one exactly once, or None."""
-    if len(set(given)) != len(given):
-        return "an id is repeated"
-    if foreign := set(given) - set(existing):
-        return f"{min(foreign)} is not of this organization"
-    if missing := set(existing) - set(given):
-        return f"{len(missing)} of {len(existing)} ids are missing, {min(missing)} among them"
-    return None
 
 
 def _reorder(kind: PlacementKind, tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from db.principal import Principal
 from db.resources import Policy, Resource, Values
 from db.transaction import Row, WriteTx
 from domain.choir.editions import DEFAULTED, EDITION_FIELDS, edition_here
+from domain.choir.library.resources import SHELVES
 from domain.choir.placements import require_here
+from domain.choir.planning_resources import PLANNING
 from domain.choir.sections import SECTION
+from domain.choir.supplied import moment, new_id, scope
 from domain.choir.works import WORK_FIELDS, work_here
 from domain.partial_update import refuse_null
 
@@ -26,18 +29,6 @@ _SECTION_HERE = "section_id IN (SELECT id FROM main.sections WHERE org_id = :sco
 _VOICE_HERE = "voice_id IN (SELECT id FROM main.voices WHERE org_id = :scope)"
 _FREE = "license_type = 'public_domain' AND deleted_at IS NULL"
 _HAS_FREE_EDITION = f"id IN (SELECT work_id FROM main.editions WHERE {_FREE})"
-
-
-def _new_id(principal: Principal, now: Moment) -> str:
-    return now.new_id()
-
-
-def _now(principal: Principal, now: Moment) -> str:
-    return now.text
-
-
-def _scope(principal: Principal, now: Moment) -> str:
-    return principal.scope
 
 
 def _check_edition(tx: WriteTx, principal: Principal, old: Row | None, new: Values, now: Moment) -> None:
@@ -86,7 +77,7 @@ RESOURCES: tuple[Resource, ...] = (
         update=(Policy("desk:librarian", _HERE),),
         delete=(Policy("scores:delete", _HERE),),
         fields=WORK_FIELDS,
-        supplied={"id": _new_id, "org_id": _scope, "created_at": _now},
+        supplied={"id": new_id, "org_id": scope, "created_at": moment},
     ),
     # What was taken down is for the librarian desk alone.
     Resource(
@@ -100,7 +91,7 @@ RESOURCES: tuple[Resource, ...] = (
         update=(Policy("desk:librarian", _WORK_HERE),),
         delete=(Policy("scores:delete", _WORK_HERE),),
         fields={"work_id": Text(required=True), **EDITION_FIELDS},
-        supplied={"id": _new_id, "created_at": _now},
+        supplied={"id": new_id, "created_at": moment},
         fixed=frozenset({"work_id"}),
         check=_check_edition,
     ),
@@ -114,4 +105,8 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource("invites", read=(Policy("desk:admin", _HERE),), redacted=frozenset({"token"})),
     Resource("vault_settings", read=(Policy("desk:admin", _HERE),)),
+    Resource("member_preferences", read=(Policy("member", "member_id = :principal_id"),)),
+    Resource("affiliations", read=(Policy("desk:admin", "collective_id = :scope OR umbrella_id = :scope"),)),
+    *SHELVES,
+    *PLANNING,
 )

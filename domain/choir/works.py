@@ -72,7 +72,7 @@ def update(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
 
 
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """The id that is gone with its editions. Raises NotFound."""
+    """The id that is gone with its editions. Raises NotFound; triggers refuse it as they do for one of its editions."""
     work = work_here(tx, principal.scope, args["work_id"])
     tx.execute("DELETE FROM works WHERE id = :id", id=work["id"])
     return {"id": work["id"]}

@@ -3,7 +3,6 @@
 import pytest
 
 from db.errors import Forbidden, Invalid, NotFound
-from domain.choir.placement_entries import permutation_fault
 from domain.errors import Duplicate, Inactive, InUse
 from tests.domain.choir.stage import Stage
 
@@ -180,21 +179,6 @@ def test_the_active_flag_is_a_boolean(stage: Stage, flag: object):
     org = stage.choir()
     with pytest.raises(Invalid):
         stage.call("section.activate", LIIS, org, section_id=stage.entry(org, "Alto"), is_active=flag)
-
-
-@pytest.mark.parametrize(
-    ("given", "fault"),
-    [
-        (["b", "a"], None),
-        (["a"], "missing"),
-        (["a", "b", "c"], "not of this organization"),
-        (["a", "a"], "repeated"),
-        ([], "missing"),
-    ],
-)
-def test_an_order_names_everything_once(given: list[str], fault: str | None):
-    found = permutation_fault(given, ["a", "b"])
-    assert (found is None) if fault is None else (found is not None and fault in found)
 
 
 @KINDS

@@ -33,9 +33,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Sends one request after another; keeps no cookie and no connection."""
+    """Sends one request after another; keeps no cookie and no connection. address: of its network connection."""
 
     app: Any
+    address: str = "127.0.0.1"
 
     def request(
         self,
@@ -45,8 +46,12 @@ class Client:
         query: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Headers = (),
         body: Any = None,
+        broken_off: bool = False,
     ) -> Answer:
-        """path: may hold a query string of its own. body: bytes as they are, anything else as JSON, None = empty."""
+        """path: may hold a query string of its own. body: bytes as they are, anything else as JSON, None = empty.
+
+        broken_off: the connection is lost when this much of the body was sent.
+        """
         raw_path, _, text = path.partition("?")
         text = "&".join(filter(None, (text, urlencode(query))))
         given = headers.items() if isinstance(headers, Mapping) else headers
@@ -66,21 +71,26 @@ class Client:
             "query_string": text.encode(),
             "headers": [(b"host", b"testserver"), *sent],
             "server": ("testserver", 80),
-            "client": ("127.0.0.1", 50000),
+            "client": (self.address, 50000),
             "state": {},
         }
-        return asyncio.run(_exchange(self.app, scope, body or b""))
+        return asyncio.run(_exchange(self.app, scope, body or b"", broken_off))
 
 
-async def _exchange(app: Any, scope: dict[str, Any], body: bytes) -> Answer:
+async def _exchange(app: Any, scope: dict[str, Any], body: bytes, broken_off: bool) -> Answer:
     # In pieces, as a server hands a long body on.
     pieces = [body[start : start + 65536] for start in range(0, len(body), 65536)] or [b""]
     waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces[:-1]]
-    waiting.append({"type": "http.request", "body": pieces[-1], "more_body": False})
+    waiting.append({"type": "http.request", "body": pieces[-1], "more_body": broken_off})
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+        if waiting:
+            return waiting.pop(0)
+        if not broken_off:
+            # The client stays for the answer, and has no more to say.
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

@@ -170,17 +170,17 @@ def test_a_write_to_a_whole_table_needs_to_say_so(site, method):
     caller.add("works", [{"title": "A"}, {"title": "B"}])
     body = {"lyricist": "x"} if method == "PATCH" else None
     assert refused(caller.send(method, f"{REST}/works", body)) == (400, "21000")
-    assert refused(caller.send(method, f"{REST}/works?limit=1&id=not.is.null", body)) == (400, "PGRST127")
+    assert refused(caller.send(method, f"{REST}/works?limit=1&id=not.is.null", body)) == (400, "PGRST109")
     assert len(caller.rows("works?lyricist=is.null")) == 2
     assert caller.send(method, f"{REST}/works?id=not.is.null", body).status == 204
 
 
-@pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded", "text/plain"])
+@pytest.mark.parametrize("media_type", ["text/html", "application/xml", "text/plain"])
 def test_a_body_of_another_media_type_is_refused_for_rows(site, media_type):
     answer = scene(site).send("POST", f"{REST}/works", b"title\nx", content_type=media_type)
     assert refused(answer) == (400, "PGRST102")
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;nulls=stripped"])
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/geo+json"])
 def test_an_answer_in_another_media_type_is_not_to_be_had(site, accept):
     assert refused(scene(site).get("works", accept=accept)) == (406, "PGRST107")

@@ -21,6 +21,20 @@ def test_every_read_and_write_carries_a_bookmark_and_writes_move_it_on(site):
     assert owner.get("works").header("x-d1-bookmark") == owner.call("work.list").header("x-d1-bookmark") == marks[-1]
 
 
+def test_an_error_tells_the_commit_at_which_it_was_one(site):
+    owner = scene(site)
+    mark = owner.add("works", {"title": "A"}).header("x-d1-bookmark")
+    wrong = [
+        owner.get("works?select=nope"),
+        owner.get("works?title=eq.B", accept="application/vnd.pgrst.object+json"),
+        owner.add("works", {"title": ""}),
+        owner.call("work.get", work_id="none"),
+        site.guest("aurora").add("works", {"title": "B"}),
+    ]
+    assert {answer.status for answer in wrong} == {400, 401, 404, 406}
+    assert [answer.header("x-d1-bookmark") for answer in wrong if answer.header("x-d1-bookmark") != mark] == []
+
+
 def test_a_process_that_lags_reads_its_own_copy_or_catches_up_as_asked(site, tmp_path, clock):
     owner = scene(site)
     other = make_site(tmp_path, clock, cache=str(tmp_path / "other-cache"))

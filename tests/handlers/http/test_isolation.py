@@ -1,7 +1,8 @@
 """One tenant's callers at another tenant's door: every route, every way to address a vault, nothing comes out."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Probe:
     path: str
     body: Any = None
     allowed: frozenset[int] = frozenset(KEPT_OUT)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 CODE = {"type": "email", "email": "owner@harmonia.example", "token": "123456"}
@@ -39,6 +41,7 @@ PROBES: dict[tuple[str, str], list[Probe]] = {
     ("PATCH", "/{vault}/rest/v1/{table}"): [Probe(f"{REST}/works?id=not.is.null", {"title": OWN})],
     ("DELETE", "/{vault}/rest/v1/{table}"): [Probe(f"{REST}/works?id=not.is.null")],
     ("PUT", "/{vault}/rest/v1/{table}"): [Probe(f"{REST}/works", {"title": OWN})],
+    ("OPTIONS", "/{vault}/rest/v1/{table}"): [Probe(f"{REST}/works"), Probe(f"{REST}/no_such_table")],
     ("GET", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.list"), Probe(f"{REST}/rpc/member.list")],
     ("HEAD", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.list")],
     ("POST", "/{vault}/rest/v1/rpc/{verb}"): [
@@ -47,6 +50,7 @@ PROBES: dict[tuple[str, str], list[Probe]] = {
     ],
     ("PATCH", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create", {"title": OWN})],
     ("DELETE", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.delete")],
+    ("OPTIONS", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create")],
     ("PUT", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create")],
     # Open to everybody, whoever else they are: the answers hold nothing of the vault.
     ("POST", "/{vault}/auth/v1/otp"): [Probe(f"{AUTH}/otp", {"email": "a@x.example"}, frozenset({200}))],
@@ -64,13 +68,139 @@ PROBES: dict[tuple[str, str], list[Probe]] = {
     ("GET", "/{vault}/auth/v1/user"): [Probe(f"{AUTH}/user")],
     ("HEAD", "/{vault}/auth/v1/user"): [Probe(f"{AUTH}/user")],
     ("PUT", "/{vault}/auth/v1/user"): [Probe(f"{AUTH}/user", {"password": "taken over"})],
+    ("GET", "/{vault}/auth/v1/settings"): [Probe(f"{AUTH}/settings", None, frozenset({200}))],
+    ("HEAD", "/{vault}/auth/v1/settings"): [Probe(f"{AUTH}/settings", None, frozenset({200}))],
+    ("GET", "/{vault}/auth/v1/health"): [Probe(f"{AUTH}/health", None, frozenset({200}))],
+    ("HEAD", "/{vault}/auth/v1/health"): [Probe(f"{AUTH}/health", None, frozenset({200}))],
+    ("POST", "/{vault}/auth/v1/sso"): [Probe(f"{AUTH}/sso", {"domain": "x.example"}, frozenset({400}))],
+    ("POST", "/{vault}/auth/v1/signup"): [
+        Probe(f"{AUTH}/signup", {"email": "a@x.example", "password": "password1"}, frozenset({200})),
+    ],
+    ("POST", "/{vault}/auth/v1/magiclink"): [Probe(f"{AUTH}/magiclink", {"email": "a@x.example"}, frozenset({200}))],
+    ("POST", "/{vault}/auth/v1/recover"): [Probe(f"{AUTH}/recover", {"email": "a@x.example"}, frozenset({200}))],
+    ("POST", "/{vault}/auth/v1/resend"): [
+        Probe(f"{AUTH}/resend", {"type": "signup", "email": "a@x.example"}, frozenset({200})),
+    ],
+    ("GET", "/{vault}/auth/v1/authorize"): [
+        Probe(f"{AUTH}/authorize?provider=google&redirect_to=https://choirs.example/", None, frozenset({400})),
+    ],
+    ("HEAD", "/{vault}/auth/v1/authorize"): [
+        Probe(f"{AUTH}/authorize?provider=google&redirect_to=https://choirs.example/", None, frozenset({400})),
+    ],
+    ("GET", "/{vault}/auth/v1/reauthenticate"): [Probe(f"{AUTH}/reauthenticate", None)],
+    ("HEAD", "/{vault}/auth/v1/reauthenticate"): [Probe(f"{AUTH}/reauthenticate", None)],
+    ("GET", "/{vault}/auth/v1/user/identities/authorize"): [
+        Probe(f"{AUTH}/user/identities/authorize?provider=google", None),
+    ],
+    ("HEAD", "/{vault}/auth/v1/user/identities/authorize"): [
+        Probe(f"{AUTH}/user/identities/authorize?provider=google", None),
+    ],
+    ("DELETE", "/{vault}/auth/v1/user/identities/{identity}"): [Probe(f"{AUTH}/user/identities/x", None)],
+    ("GET", "/{vault}/auth/v1/alerts"): [Probe(f"{AUTH}/alerts", None)],
+    ("HEAD", "/{vault}/auth/v1/alerts"): [Probe(f"{AUTH}/alerts", None)],
+    ("POST", "/{vault}/auth/v1/factors"): [Probe(f"{AUTH}/factors", {"factor_type": "totp"})],
+    ("POST", "/{vault}/auth/v1/factors/{factor}/challenge"): [Probe(f"{AUTH}/factors/x/challenge", {})],
+    ("POST", "/{vault}/auth/v1/factors/{factor}/verify"): [
+        Probe(f"{AUTH}/factors/x/verify", {"challenge_id": "x", "code": "000000"}),
+    ],
+    ("DELETE", "/{vault}/auth/v1/factors/{factor}"): [Probe(f"{AUTH}/factors/x", None)],
+    ("GET", "/{vault}/auth/v1/vaults"): [Probe(f"{AUTH}/vaults", None)],
+    ("HEAD", "/{vault}/auth/v1/vaults"): [Probe(f"{AUTH}/vaults", None)],
+    ("POST", "/{vault}/auth/v1/vaults/{other}/token"): [
+        Probe(f"{AUTH}/vaults/harmonia/token", {}),
+        Probe(f"{AUTH}/vaults/aurora/token", {}),
+    ],
+    ("POST", "/{vault}/auth/v1/invite"): [Probe(f"{AUTH}/invite", {"email": "owner@harmonia.example"})],
+    ("POST", "/{vault}/auth/v1/admin/generate_link"): [
+        Probe(f"{AUTH}/admin/generate_link", {"type": "magiclink", "email": "owner@harmonia.example"}),
+    ],
+    ("GET", "/{vault}/auth/v1/admin/users"): [Probe(f"{AUTH}/admin/users", None)],
+    ("HEAD", "/{vault}/auth/v1/admin/users"): [Probe(f"{AUTH}/admin/users", None)],
+    ("POST", "/{vault}/auth/v1/admin/users"): [Probe(f"{AUTH}/admin/users", {"email": "new@x.example"})],
+    ("GET", "/{vault}/auth/v1/admin/users/{user}"): [Probe(f"{AUTH}/admin/users/x", None)],
+    ("HEAD", "/{vault}/auth/v1/admin/users/{user}"): [Probe(f"{AUTH}/admin/users/x", None)],
+    ("PUT", "/{vault}/auth/v1/admin/users/{user}"): [Probe(f"{AUTH}/admin/users/x", {"password": "taken over"})],
+    ("DELETE", "/{vault}/auth/v1/admin/users/{user}"): [Probe(f"{AUTH}/admin/users/x", {})],
+    ("GET", "/{vault}/auth/v1/admin/users/{user}/factors"): [Probe(f"{AUTH}/admin/users/x/factors", None)],
+    ("HEAD", "/{vault}/auth/v1/admin/users/{user}/factors"): [Probe(f"{AUTH}/admin/users/x/factors", None)],
+    ("DELETE", "/{vault}/auth/v1/admin/users/{user}/factors/{factor}"): [
+        Probe(f"{AUTH}/admin/users/x/factors/y", None),
+    ],
     ("GET", "/{vault}/auth/v1/.well-known/jwks.json"): [Probe(f"{AUTH}/.well-known/jwks.json", None, frozenset({200}))],
     ("HEAD", "/{vault}/auth/v1/.well-known/jwks.json"): [
         Probe(f"{AUTH}/.well-known/jwks.json", None, frozenset({200}))
     ],
 }  # fmt: skip
+# Of files; a route that takes GET is asked by HEAD too.
+FILES = "/storage/v1"
+ROW = "00000000-0000-7000-8000-000000000000"
+FILE, SIGNED = f"scores/{ROW}/a.pdf", "token=guess"
+WISH = {"bucketId": "scores", "sourceKey": f"{ROW}/a.pdf", "destinationKey": f"{ROW}/b.pdf"}
+TUS = {"tus_resumable": "1.0.0", "upload_length": "1", "upload_metadata": "bucketName c2NvcmVz,objectName YS9iLnBkZg=="}
+UPLOAD = "upload/resumable"
+OPEN_TO_ALL = frozenset({204})
+FILE_PROBES: dict[str, dict[str, Probe]] = {
+    "bucket": {"GET": Probe("bucket"), "POST": Probe("bucket", {"id": OWN})},
+    "bucket/{bucket}": {
+        "GET": Probe("bucket/scores"),
+        "PUT": Probe("bucket/scores", {"public": True}),
+        "DELETE": Probe("bucket/scores"),
+    },
+    "bucket/{bucket}/empty": {"POST": Probe("bucket/scores/empty")},
+    "object/list/{bucket}": {"POST": Probe("object/list/scores", {"prefix": ""})},
+    "object/list-v2/{bucket}": {"POST": Probe("object/list-v2/scores", {})},
+    "object/move": {"POST": Probe("object/move", WISH)},
+    "object/copy": {"POST": Probe("object/copy", WISH)},
+    "object/upload/sign/{bucket}/{name:path}": {
+        "POST": Probe(f"object/upload/sign/{FILE}", {}),
+        "PUT": Probe(f"object/upload/sign/{FILE}?{SIGNED}", b"x"),
+    },
+    "object/upload/direct/{bucket}/{name:path}": {
+        "POST": Probe(f"object/upload/direct/{FILE}", {"size": 1}),
+        "PUT": Probe(f"object/upload/direct/{FILE}", {"token": "guess"}),
+    },
+    "object/sign/{bucket}": {"POST": Probe("object/sign/scores", {"expiresIn": 60, "paths": [f"{ROW}/a.pdf"]})},
+    "object/sign/{bucket}/{name:path}": {
+        "POST": Probe(f"object/sign/{FILE}", {"expiresIn": 60}),
+        "GET": Probe(f"object/sign/{FILE}?{SIGNED}"),
+    },
+    "object/info/public/{bucket}/{name:path}": {"GET": Probe(f"object/info/public/{FILE}")},
+    "object/info/authenticated/{bucket}/{name:path}": {"GET": Probe(f"object/info/authenticated/{FILE}")},
+    "object/info/{bucket}/{name:path}": {"GET": Probe(f"object/info/{FILE}")},
+    "object/public/{bucket}/{name:path}": {"GET": Probe(f"object/public/{FILE}")},
+    "object/authenticated/{bucket}/{name:path}": {"GET": Probe(f"object/authenticated/{FILE}")},
+    "object/{bucket}/{name:path}": {
+        "GET": Probe(f"object/{FILE}"),
+        "POST": Probe(f"object/{FILE}", b"%PDF-"),
+        "PUT": Probe(f"object/{FILE}", b"%PDF-"),
+        "DELETE": Probe(f"object/{FILE}"),
+    },
+    "object/{bucket}": {"DELETE": Probe("object/scores", {"prefixes": [f"{ROW}/a.pdf"]})},
+    UPLOAD: {"POST": Probe(UPLOAD, None, headers=TUS), "OPTIONS": Probe(UPLOAD, None, OPEN_TO_ALL)},
+    f"{UPLOAD}/sign": {"POST": Probe(f"{UPLOAD}/sign", None, headers={**TUS, "x_signature": "guess"})},
+    **{
+        f"{path}/{{upload}}": {
+            "OPTIONS": Probe(f"{path}/{ROW}", None, OPEN_TO_ALL),
+            **{method: Probe(f"{path}/{ROW}", None, headers=TUS) for method in ("HEAD", "PATCH", "DELETE")},
+        }
+        for path in (UPLOAD, f"{UPLOAD}/sign")
+    },
+    "render/image/{rest:path}": {"GET": Probe(f"render/image/public/{FILE}")},
+    "cdn/{rest:path}": {"DELETE": Probe(f"cdn/{FILE}")},
+}
+for path, by_method in FILE_PROBES.items():
+    for method, probe in by_method.items():
+        sent = replace(probe, path=f"{FILES}/{probe.path}")
+        PROBES[method, f"/{{vault}}{FILES}/{path}"] = [sent]
+        if method == "GET":
+            PROBES["HEAD", f"/{{vault}}{FILES}/{path}"] = [sent]
+for method in ("GET", "HEAD"):
+    for path in ("/openapi.json", REST, f"{REST}/"):
+        PROBES[method, f"/{{vault}}{path}"] = [Probe(path)]
+    # The page holds nothing; what it then asks for does.
+    PROBES[method, "/{vault}/docs"] = [Probe("/docs", None, frozenset({200}))]
 # Routes of the platform, which lead into no vault.
-PLATFORM = {"/healthz", "/.well-known/jwks.json"}
+PLATFORM = {"/healthz", "/.well-known/jwks.json", "/auth/v1/callback", "/openapi.json", "/docs", "/docs/{file}"}
 
 
 def scene(site: Site) -> tuple[Choir, Choir]:
@@ -120,7 +250,7 @@ def test_a_route_gives_a_stranger_nothing(site, known, caplog):
     for who, token in tokens.items():
         caller = site.guest(theirs.slug).with_token(token)
         for probe in PROBES[known]:
-            answer = caller.send(known[0], probe.path, probe.body)
+            answer = caller.send(known[0], probe.path, probe.body, **probe.headers)
             assert (who, answer.status in probe.allowed) == (who, True), answer.text
             shown = answer.text.replace("<h1>Harmonia</h1>", "") + str(answer.headers)
             assert "harmonia only" not in shown.lower()
@@ -198,7 +328,7 @@ PATHS = [
     "/registry/rest/v1/accounts",
     "/aurora/rest/v1/works/",
     "/aurora/rest/v1//works",
-    "/aurora/rest/v1/",
+    "/aurora/rest/v1/rpc/",
     "/aurora/rest/v2/works",
     "/aurora/rest/v1/main.works",
     "/aurora/rest/v1/sqlite_master",

@@ -1,0 +1,1 @@
+"""Umbrellas and their collectives, inside one vault: affiliations, figures, shared material, what storage costs."""

@@ -1,0 +1,1 @@
+"""The shelves of a choir's library: paper copies, loans, reports, complaints. Knows editions; not events."""

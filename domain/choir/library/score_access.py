@@ -1,0 +1,66 @@
+"""Who may read the file of an edition, and why not. Knows licences and take-downs; the bytes are the storage's."""
+
+from typing import Any, Literal
+
+from db.clock import Moment
+from db.errors import NotAuthenticated, NotFound
+from db.fields import Text
+from db.principal import Principal
+from db.transaction import ReadTx, Row
+from domain.charter import Args, Verb
+from domain.choir.editions import edition_here
+from domain.choir.score_files import BUCKET
+from domain.errors import TakenDown
+
+Verdict = Literal["read", "taken_down", "sign_in", "no_file"]
+
+
+def decide_reading(license_type: str, *, taken_down: bool, has_file: bool, member: bool) -> Verdict:
+    """Whether somebody may read the file of an edition, else why not. What was taken down is gone for everybody."""
+    if taken_down:
+        return "taken_down"
+    if not member and license_type != "public_domain":
+        return "sign_in"
+    return "read" if has_file else "no_file"
+
+
+def score_place(tx: ReadTx, edition: Row, *, member: bool) -> dict[str, Any]:
+    """Where the edition's file is: `bucket` and `path` in the storage, its name and size in bytes.
+
+    member: of an organization that may read it. Raises TakenDown, NotAuthenticated, NotFound.
+    """
+    verdict = decide_reading(
+        edition["license_type"],
+        taken_down=edition["deleted_at"] is not None,
+        has_file=edition["file_key"] is not None,
+        member=member,
+    )
+    if verdict == "taken_down":
+        raise TakenDown(f"edition {edition['id']}: taken down after a copyright complaint", field="edition_id")
+    if verdict == "sign_in":
+        raise NotAuthenticated(f"edition {edition['id']}: for members; sign in first", field="edition_id")
+    if verdict == "no_file":
+        raise NotFound(f"edition {edition['id']}: has no file", field="edition_id")
+    path = tx.value(
+        "SELECT name FROM vaultry_files WHERE bucket = :bucket AND row_key = :id", bucket=BUCKET, id=edition["file_key"]
+    )
+    named = {"file_name": edition["file_name"], "file_size": edition["file_size"]}
+    return {"edition_id": edition["id"], "bucket": BUCKET, "path": path, **named}
+
+
+def read(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
+    """Where the file of an edition of this library is. Raises as `score_place`, and NotFound for the edition."""
+    edition = edition_here(tx, principal.scope, args["edition_id"])
+    return score_place(tx, edition, member=principal.may("scores:download"))
+
+
+VERBS = (
+    Verb(
+        "file.read",
+        read,
+        False,
+        "Where the file of an edition is, for whoever may read it.",
+        (),
+        {"edition_id": Text(required=True)},
+    ),
+)
