@@ -4,7 +4,7 @@
 
 
 -- =====================================================================================================================
--- Registry: registry/0001_create_accounts to registry/0006_create_signing_keys
+-- Registry: registry/0001_create_accounts to registry/0013_complete_sign_in
 -- =====================================================================================================================
 
 -- One person's way in, known by a verified mail address. The address is normalised: trimmed, lower case.
@@ -19,7 +19,9 @@ CREATE TABLE accounts (
     email_confirmed_at TEXT CHECK (email_confirmed_at GLOB '????-??-??T??:??:??.???Z'),
     disabled_at TEXT CHECK (disabled_at GLOB '????-??-??T??:??:??.???Z'),
     last_sign_in_at TEXT CHECK (last_sign_in_at GLOB '????-??-??T??:??:??.???Z')
-) STRICT;
+, user_metadata TEXT NOT NULL DEFAULT '{}'
+    CHECK (CASE WHEN json_valid(user_metadata) THEN json_type(user_metadata) = 'object' ELSE 0 END), app_metadata TEXT NOT NULL DEFAULT '{}'
+    CHECK (CASE WHEN json_valid(app_metadata) THEN json_type(app_metadata) = 'object' ELSE 0 END), new_email TEXT CHECK (length(new_email) BETWEEN 3 AND 254 AND new_email NOT GLOB '* *'), new_email_agreed TEXT CHECK (new_email_agreed IN ('old', 'new')), updated_at TEXT CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'), banned_until TEXT CHECK (banned_until GLOB '????-??-??T??:??:??.???Z')) STRICT;
 
 CREATE TRIGGER accounts_keep_their_id BEFORE UPDATE OF id, created_at ON accounts
 WHEN NEW.id IS NOT OLD.id OR NEW.created_at IS NOT OLD.created_at
@@ -32,10 +34,12 @@ CREATE TABLE identities (
     account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     provider TEXT NOT NULL CHECK (provider GLOB '[a-z]*' AND length(provider) <= 40),
     subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
-    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'), id TEXT, data TEXT NOT NULL DEFAULT '{}'
+    CHECK (CASE WHEN json_valid(data) THEN json_type(data) = 'object' ELSE 0 END), last_sign_in_at TEXT CHECK (last_sign_in_at GLOB '????-??-??T??:??:??.???Z'),
     PRIMARY KEY (provider, subject)
 ) STRICT;
 CREATE INDEX idx_identities_account ON identities (account_id);
+CREATE UNIQUE INDEX idx_identities_id ON identities (id);
 
 -- One row per vault. What is inside it (people, roles, grants) is known to the vault alone.
 CREATE TABLE vaults (
@@ -54,7 +58,8 @@ CREATE TABLE vaults (
     deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z'),
     -- a fork names the vault and the point in time it was made from
     parent_vault_id TEXT REFERENCES vaults (id) ON DELETE SET NULL,
-    parent_bookmark TEXT,
+    parent_bookmark TEXT, schema_hash TEXT CHECK (length(schema_hash) = 64), schema_hold TEXT
+    CHECK (CASE WHEN json_valid(schema_hold) THEN json_type(schema_hold) = 'object' ELSE schema_hold IS NULL END), refusal TEXT,
     CHECK ((status = 'deleted') = (deleted_at IS NOT NULL)),
     CHECK (status <> 'active' OR suspended_at IS NULL),
     CHECK (status <> 'suspended' OR suspended_at IS NOT NULL),
@@ -69,6 +74,17 @@ CREATE TRIGGER vaults_keep_their_origin BEFORE UPDATE OF id, charter, created_at
 WHEN NEW.id IS NOT OLD.id OR NEW.charter IS NOT OLD.charter OR NEW.created_at IS NOT OLD.created_at
 BEGIN
     SELECT RAISE(ABORT, 'a vault keeps its id, charter and creation time');
+END;
+
+CREATE TRIGGER vaults_take_their_maintenance_along AFTER DELETE ON vaults
+BEGIN
+    DELETE FROM maintenance_runs WHERE vault_id = OLD.id;
+    DELETE FROM audit_anchors WHERE vault_id = OLD.id;
+END;
+
+CREATE TRIGGER vaults_take_their_drills_along AFTER DELETE ON vaults
+BEGIN
+    DELETE FROM drills WHERE vault_id = OLD.id;
 END;
 
 -- Names in addresses. Several may lead into one vault, each with its organisation or branch as scope.
@@ -111,7 +127,9 @@ CREATE TABLE email_codes (
     created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
     expires_at TEXT NOT NULL CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
     used_at TEXT CHECK (used_at GLOB '????-??-??T??:??:??.???Z'),
-    killed_at TEXT CHECK (killed_at GLOB '????-??-??T??:??:??.???Z'),
+    killed_at TEXT CHECK (killed_at GLOB '????-??-??T??:??:??.???Z'), purpose TEXT NOT NULL DEFAULT 'sign_in'
+    CHECK (purpose IN ('sign_in', 'sign_up', 'invite', 'recovery', 'email_change', 'reauthentication')), account_id TEXT, token_hash TEXT CHECK (length(token_hash) = 64 AND token_hash NOT GLOB '*[^0-9a-f]*'), password_hash TEXT CHECK (password_hash GLOB '$argon2id$*'), user_metadata TEXT
+    CHECK (CASE WHEN json_valid(user_metadata) THEN json_type(user_metadata) = 'object' ELSE user_metadata IS NULL END), code_challenge TEXT CHECK (length(code_challenge) = 43),
     CHECK (used_at IS NULL OR killed_at IS NULL)
 ) STRICT;
 CREATE UNIQUE INDEX idx_email_codes_unused ON email_codes (email, vault_id, code_hash) WHERE used_at IS NULL;
@@ -124,6 +142,8 @@ WHEN OLD.used_at IS NOT NULL OR OLD.killed_at IS NOT NULL OR NEW.attempts < OLD.
 BEGIN
     SELECT RAISE(ABORT, 'a code is used or killed once, its guesses only rise, and the rest of it is fixed');
 END;
+CREATE UNIQUE INDEX idx_email_codes_token ON email_codes (token_hash) WHERE token_hash IS NOT NULL;
+CREATE INDEX idx_email_codes_account ON email_codes (account_id) WHERE account_id IS NOT NULL;
 
 -- How many mails went to an address in the running window of 60 minutes.
 CREATE TABLE email_rate_limits (
@@ -165,7 +185,8 @@ CREATE TABLE sessions (
     expires_at TEXT NOT NULL CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
     revoked_at TEXT CHECK (revoked_at GLOB '????-??-??T??:??:??.???Z'),
     -- reuse = a token came back after its successor was in use: one of the two holders stole it
-    revoke_reason TEXT CHECK (revoke_reason IN ('signed_out', 'reuse', 'password_changed', 'account_disabled')),
+    revoke_reason TEXT CHECK (revoke_reason IN ('signed_out', 'reuse', 'password_changed', 'account_disabled')), aal TEXT NOT NULL DEFAULT 'aal1' CHECK (aal IN ('aal1', 'aal2')), methods TEXT NOT NULL DEFAULT '[]'
+    CHECK (CASE WHEN json_valid(methods) THEN json_type(methods) = 'array' ELSE 0 END), parent_id TEXT REFERENCES sessions (id) ON DELETE CASCADE,
     CHECK ((revoked_at IS NULL) = (revoke_reason IS NULL))
 ) STRICT;
 CREATE INDEX idx_sessions_account ON sessions (account_id, vault_id);
@@ -178,6 +199,7 @@ WHEN OLD.revoked_at IS NOT NULL OR NEW.account_id IS NOT OLD.account_id OR NEW.v
 BEGIN
     SELECT RAISE(ABORT, 'a session is revoked once and never changes its account, vault or end');
 END;
+CREATE INDEX idx_sessions_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
 
 -- One link of a family. Only its hash is kept; exactly one token of a family has not been rotated.
 CREATE TABLE refresh_tokens (
@@ -265,9 +287,289 @@ BEGIN
     SELECT RAISE(ABORT, 'a signing key is activated once, revoked once, and its public half is fixed');
 END;
 
+-- One row for each vault and job. The vault id `registry` is the registry itself, which is not in the directory.
+CREATE TABLE maintenance_runs (
+    vault_id TEXT NOT NULL CHECK (vault_id <> ''),
+    job TEXT NOT NULL CHECK (job GLOB '[a-z]*' AND length(job) <= 80),
+    -- NULL = asked for, and never run
+    last_ran_at TEXT CHECK (last_ran_at GLOB '????-??-??T??:??:??.???Z'),
+    last_succeeded_at TEXT CHECK (last_succeeded_at GLOB '????-??-??T??:??:??.???Z'),
+    next_due_at TEXT NOT NULL CHECK (next_due_at GLOB '????-??-??T??:??:??.???Z'),
+    outcome TEXT CHECK (outcome IN ('ok', 'failed')),
+    -- failures in a row
+    failures INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    -- of the last run that went well: whole numbers and short texts
+    report TEXT NOT NULL DEFAULT '{}'
+        CHECK (CASE WHEN json_valid(report) THEN json_type(report) = 'object' ELSE 0 END),
+    -- a code or a kind of error, nothing personal
+    error TEXT,
+    PRIMARY KEY (vault_id, job),
+    CHECK ((outcome IS NULL) = (last_ran_at IS NULL)),
+    CHECK (outcome IS NOT 'failed' OR (error IS NOT NULL AND failures > 0)),
+    CHECK (outcome IS 'failed' OR (error IS NULL AND failures = 0))
+) STRICT, WITHOUT ROWID;
+
+-- Where the audit chain of a vault was last seen to stand: a later chain without this link was rewritten.
+CREATE TABLE audit_anchors (
+    vault_id TEXT NOT NULL PRIMARY KEY CHECK (vault_id <> ''),
+    seq INTEGER NOT NULL CHECK (seq > 0),
+    mac TEXT NOT NULL CHECK (length(mac) = 64 AND mac NOT GLOB '*[^0-9a-f]*'),
+    anchored_at TEXT NOT NULL CHECK (anchored_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER audit_anchors_only_move_forward BEFORE UPDATE ON audit_anchors
+WHEN NEW.vault_id IS NOT OLD.vault_id OR NEW.seq < OLD.seq OR (NEW.seq = OLD.seq AND NEW.mac IS NOT OLD.mac)
+BEGIN
+    SELECT RAISE(ABORT, 'an anchor only moves forward along its chain');
+END;
+
+-- The vault id `registry` is the registry itself, which is not in the directory.
+CREATE TABLE drills (
+    vault_id TEXT PRIMARY KEY CHECK (vault_id <> ''),
+    drilled_at TEXT NOT NULL CHECK (drilled_at GLOB '????-??-??T??:??:??.???Z'),
+    passed INTEGER NOT NULL CHECK (passed IN (0, 1)),
+    -- of the last drill that passed
+    proven_at TEXT CHECK (proven_at GLOB '????-??-??T??:??:??.???Z'),
+    -- whether the litestream program made the copy: not_chosen = its turn is another time
+    litestream TEXT NOT NULL CHECK (litestream IN ('used', 'not_chosen', 'not_found')),
+    -- where the store has the report
+    object_key TEXT NOT NULL,
+    -- the report, signed: a compact JWS
+    report TEXT NOT NULL CHECK (report GLOB '*.*.*'),
+    CHECK (passed = 0 OR proven_at IS drilled_at)
+) STRICT;
+
+CREATE TABLE vault_labels (
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    label TEXT NOT NULL CHECK (
+        length(label) BETWEEN 1 AND 40 AND label NOT GLOB '*[^a-z0-9._-]*' AND label GLOB '[a-z0-9]*'
+    ),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    PRIMARY KEY (vault_id, label)
+) STRICT;
+CREATE INDEX idx_vault_labels_label ON vault_labels (label, vault_id);
+
+-- One migration of the fleet, ring by ring.
+CREATE TABLE rollouts (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'halted', 'done', 'replaced')),
+    -- the only charter it is for; NULL = every one
+    charter TEXT,
+    -- last step of each set by charter, e.g. {"choir":{"choir":8,"kernel":6}}
+    target TEXT NOT NULL CHECK (json_valid(target)),
+    -- of the content of those steps: another release with the same numbers is another rollout
+    target_hash TEXT NOT NULL CHECK (length(target_hash) = 64),
+    -- in order, e.g. [{"name":"10%","share":1000,"vaults":[],"total":120}]
+    rings TEXT NOT NULL CHECK (json_valid(rings)),
+    -- index of the ring under way
+    ring INTEGER NOT NULL DEFAULT 0 CHECK (ring >= 0),
+    error_budget TEXT NOT NULL,
+    halted_because TEXT,
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    ended_at TEXT CHECK (ended_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK ((state IN ('done', 'replaced')) = (ended_at IS NOT NULL)),
+    CHECK ((state = 'halted') <= (halted_because IS NOT NULL))
+) STRICT;
+
+-- Two operators who begin at once get one rollout.
+CREATE UNIQUE INDEX idx_rollouts_open ON rollouts ((state IN ('running', 'halted'))) WHERE state IN ('running', 'halted');
+
+-- A vault the rollout has come to. Its row is the claim: it is made before the vault is looked at.
+CREATE TABLE rollout_vaults (
+    rollout_id TEXT NOT NULL REFERENCES rollouts (id) ON DELETE CASCADE,
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    ring INTEGER NOT NULL CHECK (ring >= 0),
+    state TEXT NOT NULL DEFAULT 'begun' CHECK (state IN ('begun', 'migrated', 'current', 'failed', 'reverted')),
+    -- the state to go back to, noted before the first step; NULL = not looked at yet, or it could not be opened
+    bookmark TEXT,
+    -- last step of each set at that bookmark
+    numbers TEXT CHECK (numbers IS NULL OR json_valid(numbers)),
+    step TEXT,
+    error_code TEXT,
+    error TEXT,
+    begun_at TEXT NOT NULL CHECK (begun_at GLOB '????-??-??T??:??:??.???Z'),
+    ended_at TEXT CHECK (ended_at GLOB '????-??-??T??:??:??.???Z'),
+    PRIMARY KEY (rollout_id, vault_id),
+    CHECK ((state = 'begun') = (ended_at IS NULL)),
+    CHECK ((state = 'failed') = (error_code IS NOT NULL)),
+    CHECK (state NOT IN ('migrated', 'reverted') OR bookmark IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idx_rollout_vaults_ring ON rollout_vaults (rollout_id, ring, state);
+CREATE INDEX idx_rollout_vaults_vault ON rollout_vaults (vault_id);
+
+-- Vaults outside the directory, listed before they are made: the forks of a rehearsal, tenants that are being made.
+-- What a killed process leaves of them is found here and removed.
+CREATE TABLE scratch_vaults (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL CHECK (purpose IN ('rehearsal', 'provisioning')),
+    run_id TEXT NOT NULL,
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_scratch_vaults_run ON scratch_vaults (run_id);
+
+-- One row for each vault whose erasure has begun; the entry in the directory goes when the certificate is issued.
+CREATE TABLE erasures (
+    -- of the certificate
+    id TEXT PRIMARY KEY,
+    -- no reference: the row outlives the vault
+    vault_id TEXT NOT NULL UNIQUE CHECK (vault_id <> ''),
+    -- keyed hashes of the names it had, so that those who know a name find its certificate
+    name_macs TEXT NOT NULL CHECK (CASE WHEN json_valid(name_macs) THEN json_type(name_macs) = 'array' ELSE 0 END),
+    -- counted before anything was removed
+    facts TEXT NOT NULL CHECK (CASE WHEN json_valid(facts) THEN json_type(facts) = 'object' ELSE 0 END),
+    begun_at TEXT NOT NULL CHECK (begun_at GLOB '????-??-??T??:??:??.???Z'),
+    issued_at TEXT CHECK (issued_at GLOB '????-??-??T??:??:??.???Z' AND issued_at >= begun_at),
+    -- the certificate, signed: a compact JWS
+    document TEXT CHECK (document GLOB '*.*.*'),
+    CHECK ((issued_at IS NULL) = (document IS NULL))
+) STRICT;
+CREATE INDEX idx_erasures_unfinished ON erasures (begun_at) WHERE issued_at IS NULL;
+CREATE INDEX idx_erasures_issued ON erasures (issued_at) WHERE issued_at IS NOT NULL;
+
+CREATE TRIGGER erasures_only_move_forward BEFORE UPDATE ON erasures
+WHEN OLD.issued_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.vault_id IS NOT OLD.vault_id
+    OR NEW.facts IS NOT OLD.facts OR NEW.name_macs IS NOT OLD.name_macs OR NEW.begun_at IS NOT OLD.begun_at
+BEGIN
+    SELECT RAISE(ABORT, 'an erasure is certified once, and what was counted stays');
+END;
+
+CREATE TRIGGER erasures_are_kept BEFORE DELETE ON erasures
+BEGIN
+    SELECT RAISE(ABORT, 'a certificate is kept for good');
+END;
+
+-- Processes add what they counted every few minutes: a total that lags a little, and misses what a killed process held.
+CREATE TABLE vault_requests (
+    vault_id TEXT NOT NULL PRIMARY KEY REFERENCES vaults (id) ON DELETE CASCADE,
+    total INTEGER NOT NULL CHECK (total >= 0)
+) STRICT, WITHOUT ROWID;
+
+-- Attempts that failed, or mails that were asked for, by keyed hash of who or where: no address stands here.
+CREATE TABLE attempt_counters (
+    subject TEXT PRIMARY KEY CHECK (length(subject) = 64 AND subject NOT GLOB '*[^0-9a-f]*'),
+    count INTEGER NOT NULL CHECK (count >= 0),
+    window_start TEXT NOT NULL CHECK (window_start GLOB '????-??-??T??:??:??.???Z'),
+    -- a network from which the account signed in: strangers' attempts are not counted against it
+    known_until TEXT CHECK (known_until GLOB '????-??-??T??:??:??.???Z')
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idx_attempt_counters_window ON attempt_counters (window_start);
+
+-- Second factors: a shared secret that makes six digits of the time (RFC 6238).
+CREATE TABLE factors (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL DEFAULT 'totp' CHECK (kind = 'totp'),
+    friendly_name TEXT NOT NULL CHECK (length(friendly_name) BETWEEN 1 AND 200),
+    -- the secret, sealed under the platform's secret
+    secret TEXT NOT NULL CHECK (secret GLOB 'w1:*'),
+    -- NULL = the person has not shown yet that it has the secret
+    verified_at TEXT CHECK (verified_at GLOB '????-??-??T??:??:??.???Z'),
+    -- number of the last 30 seconds whose code was taken; that code and every earlier one is refused
+    last_step INTEGER NOT NULL DEFAULT 0 CHECK (last_step >= 0),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE UNIQUE INDEX idx_factors_name ON factors (account_id, friendly_name);
+
+CREATE TRIGGER factors_take_no_code_twice BEFORE UPDATE ON factors
+WHEN NEW.last_step < OLD.last_step OR NEW.secret IS NOT OLD.secret OR NEW.account_id IS NOT OLD.account_id
+    OR (OLD.verified_at IS NOT NULL AND NEW.verified_at IS NOT OLD.verified_at)
+BEGIN
+    SELECT RAISE(ABORT, 'a factor keeps its secret, and its codes are taken once and in order');
+END;
+
+-- One question for a code, asked of one session.
+CREATE TABLE factor_challenges (
+    id TEXT PRIMARY KEY,
+    factor_id TEXT NOT NULL REFERENCES factors (id) ON DELETE CASCADE,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    expires_at TEXT NOT NULL CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
+    answered_at TEXT CHECK (answered_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_factor_challenges_factor ON factor_challenges (factor_id);
+CREATE INDEX idx_factor_challenges_session ON factor_challenges (session_id);
+CREATE INDEX idx_factor_challenges_expires ON factor_challenges (expires_at);
+
+-- Outside providers that people may sign in with, for the whole platform.
+CREATE TABLE identity_providers (
+    name TEXT PRIMARY KEY CHECK (name GLOB '[a-z]*' AND length(name) <= 40 AND name NOT GLOB '*[^a-z0-9_-]*'),
+    kind TEXT NOT NULL CHECK (kind IN ('oidc', 'google', 'github')),
+    issuer TEXT NOT NULL CHECK (issuer GLOB 'http*://*'),
+    client_id TEXT NOT NULL CHECK (length(client_id) BETWEEN 1 AND 400),
+    -- sealed under the platform's secret; NULL = a public client, which has PKCE alone
+    client_secret TEXT CHECK (client_secret GLOB 'w1:*'),
+    scopes TEXT NOT NULL,
+    -- whether an address that the provider calls verified may lead to an account that is there
+    trusts_email INTEGER NOT NULL DEFAULT 1 CHECK (trusts_email IN (0, 1)),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+
+-- A sign-in under way that leaves for a provider or a mailbox and comes back to the client that began it.
+CREATE TABLE sign_in_flows (
+    id TEXT PRIMARY KEY,
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    -- the name it was begun under: several may lead into one vault
+    slug TEXT NOT NULL,
+    -- NULL = a link in a mail
+    provider TEXT REFERENCES identity_providers (name) ON DELETE CASCADE,
+    -- of the `state` that went to the provider, or of an id token, which signs in once
+    state_hash TEXT UNIQUE CHECK (length(state_hash) = 64 AND state_hash NOT GLOB '*[^0-9a-f]*'),
+    redirect_to TEXT NOT NULL,
+    -- NULL = no PKCE: the session comes back in the fragment of the address
+    code_challenge TEXT CHECK (length(code_challenge) = 43),
+    -- the account that asked to be linked with the identity; NULL = a sign-in
+    link_account_id TEXT REFERENCES accounts (id) ON DELETE CASCADE,
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    expires_at TEXT NOT NULL CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
+    -- when the provider's answer was taken
+    returned_at TEXT CHECK (returned_at GLOB '????-??-??T??:??:??.???Z'),
+    -- the code that the client exchanges for a session, and who it then is
+    code_hash TEXT UNIQUE CHECK (length(code_hash) = 64 AND code_hash NOT GLOB '*[^0-9a-f]*'),
+    account_id TEXT REFERENCES accounts (id) ON DELETE CASCADE,
+    method TEXT,
+    -- of a linking: the identity to link once the client has proved itself
+    subject TEXT,
+    data TEXT CHECK (data IS NULL OR json_valid(data)),
+    exchanged_at TEXT CHECK (exchanged_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK (code_hash IS NULL OR account_id IS NOT NULL)
+) STRICT;
+CREATE INDEX idx_sign_in_flows_expires ON sign_in_flows (expires_at);
+CREATE INDEX idx_sign_in_flows_vault ON sign_in_flows (vault_id);
+CREATE INDEX idx_sign_in_flows_account ON sign_in_flows (account_id) WHERE account_id IS NOT NULL;
+
+CREATE TRIGGER sign_in_flows_are_taken_once BEFORE UPDATE ON sign_in_flows
+WHEN OLD.exchanged_at IS NOT NULL OR (OLD.returned_at IS NOT NULL AND NEW.returned_at IS NOT OLD.returned_at)
+    OR NEW.state_hash IS NOT OLD.state_hash OR NEW.code_challenge IS NOT OLD.code_challenge
+    OR NEW.vault_id IS NOT OLD.vault_id OR NEW.redirect_to IS NOT OLD.redirect_to
+BEGIN
+    SELECT RAISE(ABORT, 'a sign-in comes back once and is exchanged once');
+END;
+
+-- What operators set for one vault: who may sign up, where links may lead, who needs a second factor.
+CREATE TABLE sign_in_settings (
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    name TEXT NOT NULL CHECK (name IN ('auth.signup', 'auth.redirects', 'auth.mfa')),
+    value TEXT NOT NULL CHECK (length(value) <= 4000),
+    PRIMARY KEY (vault_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- What the owner of an account, and the operator, should know of.
+CREATE TABLE security_alerts (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    -- where it happened; NULL = no vault, or one that is gone
+    vault_id TEXT REFERENCES vaults (id) ON DELETE SET NULL,
+    kind TEXT NOT NULL CHECK (kind GLOB '[a-z]*' AND length(kind) <= 60),
+    at TEXT NOT NULL CHECK (at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_security_alerts_account ON security_alerts (account_id, at);
+CREATE INDEX idx_security_alerts_vault ON security_alerts (vault_id) WHERE vault_id IS NOT NULL;
+CREATE INDEX idx_security_alerts_at ON security_alerts (at);
+
 
 -- =====================================================================================================================
--- Kernel: kernel/0001_migration_ledger to kernel/0006_outbox
+-- Kernel: kernel/0001_migration_ledger to kernel/0009_create_files
 -- =====================================================================================================================
 
 -- Which steps of which sets this vault has had, with the content hash each had when it ran.
@@ -276,7 +578,7 @@ CREATE TABLE vaultry_migrations (
   number     INTEGER NOT NULL CHECK (number > 0),
   name       TEXT NOT NULL,
   sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
-  applied_at TEXT NOT NULL CHECK (length(applied_at) = 24),
+  applied_at TEXT NOT NULL CHECK (length(applied_at) = 24), applied_to TEXT CHECK (length(applied_to) = 59),
   PRIMARY KEY (set_name, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -358,9 +660,123 @@ CREATE TABLE vaultry_outbox (
 ) STRICT;
 CREATE INDEX vaultry_outbox_due ON vaultry_outbox (next_attempt_at) WHERE delivered_at IS NULL;
 
+-- One row for each archive the vault went through, the oldest first.
+CREATE TABLE vaultry_audit_sections (
+  section     INTEGER PRIMARY KEY CHECK (section > 0),
+  -- the vault whose audit log it was
+  vault_id    TEXT NOT NULL CHECK (vault_id <> ''),
+  row_count   INTEGER NOT NULL CHECK (row_count >= 0),
+  -- mac of its last row; NULL = it had none
+  head        BLOB CHECK (length(head) = 32),
+  -- SHA-256 of the rows as lines of JSON, as the archive has them
+  digest      TEXT NOT NULL CHECK (length(digest) = 64),
+  -- the archive's manifest, signed by the platform it came from: a compact JWS
+  manifest    TEXT NOT NULL CHECK (manifest GLOB '*.*.*'),
+  imported_at TEXT NOT NULL CHECK (length(imported_at) = 24)
+) STRICT;
+
+CREATE TRIGGER vaultry_audit_sections_stay_update BEFORE UPDATE ON vaultry_audit_sections
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: audit rows are never changed');
+END;
+
+CREATE TRIGGER vaultry_audit_sections_stay_delete BEFORE DELETE ON vaultry_audit_sections
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: audit rows are never removed');
+END;
+
+CREATE TABLE vaultry_audit_imported (
+  section    INTEGER NOT NULL REFERENCES vaultry_audit_sections (section),
+  seq        INTEGER NOT NULL CHECK (seq > 0),
+  at         TEXT NOT NULL,
+  actor      TEXT NOT NULL,
+  actor_kind TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  verb       TEXT NOT NULL,
+  operation  TEXT NOT NULL,
+  table_name TEXT NOT NULL,
+  row_key    TEXT NOT NULL,
+  old_values TEXT,
+  new_values TEXT,
+  mac        BLOB NOT NULL CHECK (length(mac) = 32),
+  PRIMARY KEY (section, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER vaultry_audit_imported_stay_update BEFORE UPDATE ON vaultry_audit_imported
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: audit rows are never changed');
+END;
+
+CREATE TRIGGER vaultry_audit_imported_stay_delete BEFORE DELETE ON vaultry_audit_imported
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: audit rows are never removed');
+END;
+
+-- One row for each content the vault keeps. It tells what the store holds now, so it is not set back with the vault.
+CREATE TABLE vaultry_blobs (
+  sha256      TEXT NOT NULL PRIMARY KEY CHECK (length(sha256) = 64 AND sha256 NOT GLOB '*[^0-9a-f]*'),
+  size        INTEGER NOT NULL CHECK (size >= 0),
+  -- name of the object in the vault's folder of files
+  object      TEXT NOT NULL UNIQUE CHECK (length(object) = 36),
+  created_at  TEXT NOT NULL CHECK (length(created_at) = 24),
+  -- when no file was seen to refer to it; NULL = one does, or nobody has looked since
+  released_at TEXT CHECK (length(released_at) = 24)
+) STRICT, WITHOUT ROWID;
+
+-- Buckets made by hand; those of the charter are declared and have no row.
+CREATE TABLE vaultry_buckets (
+  id         TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 100),
+  public     INTEGER NOT NULL DEFAULT 0 CHECK (public IN (0, 1)),
+  max_bytes  INTEGER CHECK (max_bytes > 0),
+  -- media types taken, a JSON list; NULL = all
+  types      TEXT CHECK (types IS NULL OR json_valid(types)),
+  created_by TEXT NOT NULL,
+  created_at TEXT NOT NULL CHECK (length(created_at) = 24),
+  updated_at TEXT NOT NULL CHECK (length(updated_at) = 24)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER vaultry_bucket_with_files_stays BEFORE DELETE ON vaultry_buckets
+WHEN EXISTS (SELECT 1 FROM vaultry_files WHERE bucket = OLD.id)
+BEGIN
+  SELECT RAISE(ABORT, 'bucket_not_empty: the bucket still has files');
+END;
+
+CREATE TABLE vaultry_files (
+  id            TEXT NOT NULL PRIMARY KEY,
+  bucket        TEXT NOT NULL,
+  name          TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 1024 AND name NOT GLOB '/*' AND name NOT GLOB '*/'),
+  -- key of the row that owns it, in the table the bucket is declared for; NULL = a bucket made by hand
+  row_key       TEXT,
+  sha256        TEXT NOT NULL REFERENCES vaultry_blobs (sha256),
+  size          INTEGER NOT NULL CHECK (size >= 0),
+  content_type  TEXT NOT NULL CHECK (content_type <> ''),
+  cache_control TEXT NOT NULL,
+  -- what the uploader said of it, a JSON object
+  metadata      TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
+  version       INTEGER NOT NULL DEFAULT 1 CHECK (version > 0),
+  uploaded_by   TEXT NOT NULL,
+  created_at    TEXT NOT NULL CHECK (length(created_at) = 24),
+  updated_at    TEXT NOT NULL CHECK (length(updated_at) = 24),
+  UNIQUE (bucket, name)
+) STRICT;
+
+-- References to a content are counted in it, and the bytes of all files are summed.
+CREATE INDEX vaultry_files_content ON vaultry_files (sha256, size);
+CREATE INDEX vaultry_files_row ON vaultry_files (bucket, row_key) WHERE row_key IS NOT NULL;
+
+CREATE TRIGGER vaultry_blob_is_taken_by_a_new_file AFTER INSERT ON vaultry_files
+BEGIN
+  UPDATE vaultry_blobs SET released_at = NULL WHERE sha256 = NEW.sha256 AND released_at IS NOT NULL;
+END;
+
+CREATE TRIGGER vaultry_blob_is_taken_by_a_file AFTER UPDATE OF sha256 ON vaultry_files
+BEGIN
+  UPDATE vaultry_blobs SET released_at = NULL WHERE sha256 = NEW.sha256 AND released_at IS NOT NULL;
+END;
+
 
 -- =====================================================================================================================
--- Charter choir: choir/0001_organizations_and_members to choir/0007_contract_views
+-- Charter choir: choir/0001_organizations_and_members to choir/0012_takedowns
 -- =====================================================================================================================
 
 CREATE TABLE organizations (
@@ -728,6 +1144,25 @@ BEGIN
     SELECT RAISE(ABORT, 'immutable: a work stays in its organization');
 END;
 
+CREATE TRIGGER work_with_copies_out_is_not_deleted
+BEFORE DELETE ON works
+WHEN EXISTS (SELECT 1 FROM organizations WHERE id = OLD.org_id)
+ AND EXISTS (
+    SELECT 1 FROM editions AS e JOIN physical_copies AS c ON c.edition_id = e.id
+      JOIN copy_assignments AS a ON a.copy_id = c.id AND a.returned_at IS NULL
+     WHERE e.work_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'copy_on_loan: a copy of the work is out; let it be returned first');
+END;
+
+CREATE TRIGGER work_with_complaints_is_not_deleted
+BEFORE DELETE ON works
+WHEN EXISTS (SELECT 1 FROM organizations WHERE id = OLD.org_id)
+ AND EXISTS (SELECT 1 FROM takedowns AS t JOIN editions AS e ON e.id = t.edition_id WHERE e.work_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'in_use: a copyright complaint refers to an edition of the work');
+END;
+
 CREATE TABLE editions (
     id TEXT PRIMARY KEY NOT NULL,
     work_id TEXT NOT NULL REFERENCES works (id) ON DELETE CASCADE,
@@ -758,6 +1193,30 @@ CREATE TRIGGER edition_keeps_its_work
 BEFORE UPDATE OF work_id ON editions WHEN NEW.work_id IS NOT OLD.work_id
 BEGIN
     SELECT RAISE(ABORT, 'immutable: an edition stays with its work');
+END;
+
+CREATE TRIGGER edition_with_copies_out_is_not_deleted
+BEFORE DELETE ON editions
+WHEN EXISTS (SELECT 1 FROM works WHERE id = OLD.work_id)
+ AND EXISTS (
+    SELECT 1 FROM physical_copies AS c JOIN copy_assignments AS a ON a.copy_id = c.id AND a.returned_at IS NULL
+     WHERE c.edition_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'copy_on_loan: a copy of the edition is out; let it be returned first');
+END;
+
+CREATE TRIGGER edition_stays_taken_down
+BEFORE UPDATE OF deleted_at ON editions WHEN OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: what was taken down is not put back; make a new edition');
+END;
+
+CREATE TRIGGER edition_with_complaints_is_not_deleted
+BEFORE DELETE ON editions
+WHEN EXISTS (SELECT 1 FROM works WHERE id = OLD.work_id)
+ AND EXISTS (SELECT 1 FROM takedowns WHERE edition_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'in_use: a copyright complaint refers to the edition');
 END;
 
 CREATE TABLE edition_sections (
@@ -851,6 +1310,329 @@ CREATE TABLE member_preferences (
     updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
         CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
 ) STRICT;
+
+CREATE TABLE seasons (
+    id TEXT PRIMARY KEY NOT NULL,
+    org_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 200),
+    -- A modifier makes date() work out the day: 2026-02-30 comes back as another one.
+    start_date TEXT NOT NULL CHECK (start_date IS date(start_date, '+0 days')),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    UNIQUE (org_id, start_date)
+) STRICT;
+CREATE INDEX idx_seasons_start_date ON seasons (start_date);
+CREATE INDEX idx_seasons_org_id ON seasons (org_id);
+
+CREATE TRIGGER season_keeps_its_organization
+BEFORE UPDATE OF org_id ON seasons WHEN NEW.org_id IS NOT OLD.org_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a season stays in its organization');
+END;
+
+CREATE TABLE season_works (
+    id TEXT PRIMARY KEY NOT NULL,
+    season_id TEXT NOT NULL REFERENCES seasons (id) ON DELETE CASCADE,
+    work_id TEXT NOT NULL REFERENCES works (id) ON DELETE CASCADE,
+    display_order INTEGER NOT NULL DEFAULT 0,
+    notes TEXT CHECK (length(notes) <= 4000),
+    added_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (added_at GLOB '????-??-??T??:??:??.???Z'),
+    added_by TEXT REFERENCES members (id) ON DELETE SET NULL,
+    UNIQUE (season_id, work_id)
+) STRICT;
+CREATE INDEX idx_season_works_season_id_display_order ON season_works (season_id, display_order);
+CREATE INDEX idx_season_works_work_id ON season_works (work_id);
+CREATE INDEX idx_season_works_added_by ON season_works (added_by) WHERE added_by IS NOT NULL;
+
+CREATE TRIGGER season_plans_works_of_its_organization
+BEFORE INSERT ON season_works
+WHEN (SELECT org_id FROM works WHERE id = NEW.work_id) IS NOT (SELECT org_id FROM seasons WHERE id = NEW.season_id)
+BEGIN
+    SELECT RAISE(ABORT, 'foreign_work: a season plans works of its own organization');
+END;
+
+CREATE TRIGGER season_work_keeps_its_key
+BEFORE UPDATE OF season_id, work_id ON season_works
+WHEN NEW.season_id IS NOT OLD.season_id OR NEW.work_id IS NOT OLD.work_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a work is taken out of a season and added anew, never moved');
+END;
+
+CREATE TABLE season_work_editions (
+    id TEXT PRIMARY KEY NOT NULL,
+    season_work_id TEXT NOT NULL REFERENCES season_works (id) ON DELETE CASCADE,
+    edition_id TEXT NOT NULL REFERENCES editions (id) ON DELETE CASCADE,
+    is_primary INTEGER NOT NULL DEFAULT 0 CHECK (is_primary IN (0, 1)),
+    notes TEXT CHECK (length(notes) <= 4000),
+    added_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (added_at GLOB '????-??-??T??:??:??.???Z'),
+    added_by TEXT REFERENCES members (id) ON DELETE SET NULL,
+    UNIQUE (season_work_id, edition_id)
+) STRICT;
+CREATE INDEX idx_season_work_editions_season_work_id ON season_work_editions (season_work_id);
+CREATE INDEX idx_season_work_editions_edition_id ON season_work_editions (edition_id);
+CREATE INDEX idx_season_work_editions_added_by ON season_work_editions (added_by) WHERE added_by IS NOT NULL;
+CREATE UNIQUE INDEX idx_season_work_editions_primary ON season_work_editions (season_work_id) WHERE is_primary = 1;
+
+CREATE TRIGGER season_work_picks_editions_of_its_work
+BEFORE INSERT ON season_work_editions
+WHEN (SELECT work_id FROM editions WHERE id = NEW.edition_id)
+    IS NOT (SELECT work_id FROM season_works WHERE id = NEW.season_work_id)
+BEGIN
+    SELECT RAISE(ABORT, 'foreign_edition: an edition is picked for its own work');
+END;
+
+CREATE TRIGGER season_pick_keeps_its_key
+BEFORE UPDATE OF season_work_id, edition_id ON season_work_editions
+WHEN NEW.season_work_id IS NOT OLD.season_work_id OR NEW.edition_id IS NOT OLD.edition_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a pick is dropped and made anew, never moved');
+END;
+
+CREATE TABLE events (
+    id TEXT PRIMARY KEY NOT NULL,
+    org_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    description TEXT CHECK (length(description) <= 4000),
+    location TEXT CHECK (location = trim(location) AND length(location) BETWEEN 1 AND 200),
+    starts_at TEXT NOT NULL CHECK (starts_at GLOB '????-??-??T??:??:??.???Z'),
+    ends_at TEXT CHECK (ends_at GLOB '????-??-??T??:??:??.???Z' AND ends_at >= starts_at),
+    event_type TEXT NOT NULL CHECK (event_type IN ('rehearsal', 'concert', 'retreat', 'festival')),
+    created_by TEXT REFERENCES members (id),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_events_starts_at ON events (starts_at);
+CREATE INDEX idx_events_event_type ON events (event_type);
+CREATE INDEX idx_events_org_id ON events (org_id);
+
+-- One organization's events between two moments: every list, season and roster.
+CREATE INDEX idx_events_org_id_starts_at ON events (org_id, starts_at);
+CREATE INDEX idx_events_created_by ON events (created_by) WHERE created_by IS NOT NULL;
+
+CREATE TRIGGER event_keeps_its_organization
+BEFORE UPDATE OF org_id ON events WHEN NEW.org_id IS NOT OLD.org_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: an event stays in its organization');
+END;
+
+CREATE TABLE event_works (
+    id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    work_id TEXT NOT NULL REFERENCES works (id) ON DELETE CASCADE,
+    display_order INTEGER NOT NULL DEFAULT 0,
+    notes TEXT CHECK (length(notes) <= 4000),
+    added_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (added_at GLOB '????-??-??T??:??:??.???Z'),
+    added_by TEXT REFERENCES members (id) ON DELETE SET NULL,
+    UNIQUE (event_id, work_id)
+) STRICT;
+CREATE INDEX idx_event_works_event_id_display_order ON event_works (event_id, display_order);
+CREATE INDEX idx_event_works_work_id ON event_works (work_id);
+CREATE INDEX idx_event_works_added_by ON event_works (added_by) WHERE added_by IS NOT NULL;
+
+CREATE TRIGGER event_plans_works_of_its_organization
+BEFORE INSERT ON event_works
+WHEN (SELECT org_id FROM works WHERE id = NEW.work_id) IS NOT (SELECT org_id FROM events WHERE id = NEW.event_id)
+BEGIN
+    SELECT RAISE(ABORT, 'foreign_work: an event plans works of its own organization');
+END;
+
+CREATE TRIGGER event_work_keeps_its_key
+BEFORE UPDATE OF event_id, work_id ON event_works
+WHEN NEW.event_id IS NOT OLD.event_id OR NEW.work_id IS NOT OLD.work_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a work is taken out of an event and added anew, never moved');
+END;
+
+CREATE TABLE event_work_editions (
+    id TEXT PRIMARY KEY NOT NULL,
+    event_work_id TEXT NOT NULL REFERENCES event_works (id) ON DELETE CASCADE,
+    edition_id TEXT NOT NULL REFERENCES editions (id) ON DELETE CASCADE,
+    is_primary INTEGER NOT NULL DEFAULT 0 CHECK (is_primary IN (0, 1)),
+    notes TEXT CHECK (length(notes) <= 4000),
+    added_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (added_at GLOB '????-??-??T??:??:??.???Z'),
+    added_by TEXT REFERENCES members (id) ON DELETE SET NULL,
+    UNIQUE (event_work_id, edition_id)
+) STRICT;
+CREATE INDEX idx_event_work_editions_event_work_id ON event_work_editions (event_work_id);
+CREATE INDEX idx_event_work_editions_edition_id ON event_work_editions (edition_id);
+CREATE INDEX idx_event_work_editions_added_by ON event_work_editions (added_by) WHERE added_by IS NOT NULL;
+CREATE UNIQUE INDEX idx_event_work_editions_primary ON event_work_editions (event_work_id) WHERE is_primary = 1;
+
+CREATE TRIGGER event_work_picks_editions_of_its_work
+BEFORE INSERT ON event_work_editions
+WHEN (SELECT work_id FROM editions WHERE id = NEW.edition_id)
+    IS NOT (SELECT work_id FROM event_works WHERE id = NEW.event_work_id)
+BEGIN
+    SELECT RAISE(ABORT, 'foreign_edition: an edition is picked for its own work');
+END;
+
+CREATE TRIGGER event_pick_keeps_its_key
+BEFORE UPDATE OF event_work_id, edition_id ON event_work_editions
+WHEN NEW.event_work_id IS NOT OLD.event_work_id OR NEW.edition_id IS NOT OLD.edition_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a pick is dropped and made anew, never moved');
+END;
+
+CREATE TABLE participation (
+    id TEXT PRIMARY KEY NOT NULL,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    planned_status TEXT CHECK (planned_status IN ('yes', 'no', 'maybe', 'late')),
+    planned_at TEXT CHECK (planned_at GLOB '????-??-??T??:??:??.???Z'),
+    planned_notes TEXT CHECK (length(planned_notes) <= 4000),
+    actual_status TEXT CHECK (actual_status IN ('present', 'absent', 'late')),
+    recorded_at TEXT CHECK (recorded_at GLOB '????-??-??T??:??:??.???Z'),
+    recorded_by TEXT REFERENCES members (id),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    UNIQUE (member_id, event_id),
+    CHECK ((planned_status IS NULL) = (planned_at IS NULL)),
+    CHECK (planned_notes IS NULL OR planned_status IS NOT NULL),
+    CHECK ((actual_status IS NULL) = (recorded_at IS NULL)),
+    CHECK (recorded_by IS NULL OR actual_status IS NOT NULL)
+) STRICT;
+CREATE INDEX idx_participation_member_id ON participation (member_id);
+CREATE INDEX idx_participation_event_id ON participation (event_id);
+CREATE INDEX idx_participation_planned_status ON participation (planned_status);
+CREATE INDEX idx_participation_actual_status ON participation (actual_status);
+CREATE INDEX idx_participation_recorded_by ON participation (recorded_by) WHERE recorded_by IS NOT NULL;
+
+-- Whose event it is, or who is actively affiliated to whose it is. What is recorded stays when somebody leaves.
+CREATE TRIGGER participation_is_for_members
+BEFORE INSERT ON participation
+WHEN NOT EXISTS (
+    SELECT 1 FROM events AS e JOIN member_organizations AS membership ON membership.member_id = NEW.member_id
+     WHERE e.id = NEW.event_id
+       AND (membership.org_id = e.org_id OR EXISTS (
+            SELECT 1 FROM affiliations AS a
+             WHERE a.collective_id = membership.org_id AND a.umbrella_id = e.org_id AND a.left_at IS NULL)))
+BEGIN
+    SELECT RAISE(ABORT, 'not_a_member: only members of the organization, or of its affiliates, take part in an event');
+END;
+
+CREATE TRIGGER participation_keeps_its_event
+BEFORE UPDATE OF event_id ON participation WHEN NEW.event_id IS NOT OLD.event_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: what is recorded for one event is never moved to another');
+END;
+
+CREATE TABLE physical_copies (
+    id TEXT PRIMARY KEY NOT NULL,
+    edition_id TEXT NOT NULL REFERENCES editions (id) ON DELETE CASCADE,
+    copy_number TEXT NOT NULL CHECK (copy_number = trim(copy_number) AND length(copy_number) BETWEEN 1 AND 200),
+    condition TEXT NOT NULL DEFAULT 'good' CHECK (condition IN ('good', 'fair', 'poor', 'lost')),
+    -- The modifier makes SQLite compute the day; without one it hands 30 February back as it came.
+    acquired_at TEXT CHECK (acquired_at IS date(acquired_at, '+0 days')),
+    notes TEXT CHECK (length(notes) <= 4000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    UNIQUE (edition_id, copy_number)
+) STRICT;
+CREATE INDEX idx_physical_copies_edition_id ON physical_copies (edition_id);
+CREATE INDEX idx_physical_copies_condition ON physical_copies (condition);
+
+CREATE TRIGGER copy_keeps_its_edition_and_number
+BEFORE UPDATE OF edition_id, copy_number ON physical_copies
+WHEN NEW.edition_id IS NOT OLD.edition_id OR NEW.copy_number IS NOT OLD.copy_number
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a copy keeps its edition and its number');
+END;
+
+-- WHEN what it belongs to still exists: a whole organization may go with everything in it. Its parts go one by one
+-- only while nothing is out.
+CREATE TRIGGER copy_that_is_out_is_not_deleted
+BEFORE DELETE ON physical_copies
+WHEN EXISTS (SELECT 1 FROM editions WHERE id = OLD.edition_id)
+ AND EXISTS (SELECT 1 FROM copy_assignments WHERE copy_id = OLD.id AND returned_at IS NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'copy_on_loan: the copy is out; let it be returned first');
+END;
+
+-- Loans, open and closed. They outlive a membership: what somebody took along is asked back.
+CREATE TABLE copy_assignments (
+    id TEXT PRIMARY KEY NOT NULL,
+    copy_id TEXT NOT NULL REFERENCES physical_copies (id) ON DELETE CASCADE,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    assigned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (assigned_at GLOB '????-??-??T??:??:??.???Z'),
+    assigned_by TEXT REFERENCES members (id) ON DELETE SET NULL,
+    returned_at TEXT CHECK (returned_at GLOB '????-??-??T??:??:??.???Z'),
+    notes TEXT CHECK (length(notes) <= 4000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE UNIQUE INDEX idx_copy_assignments_active ON copy_assignments (copy_id) WHERE returned_at IS NULL;
+CREATE INDEX idx_copy_assignments_copy_id ON copy_assignments (copy_id);
+CREATE INDEX idx_copy_assignments_member_id ON copy_assignments (member_id);
+CREATE INDEX idx_copy_assignments_assigned_by ON copy_assignments (assigned_by) WHERE assigned_by IS NOT NULL;
+
+CREATE TRIGGER loan_keeps_its_copy
+BEFORE UPDATE OF copy_id ON copy_assignments WHEN NEW.copy_id IS NOT OLD.copy_id
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a loan stays with its copy');
+END;
+
+CREATE TRIGGER lost_copy_is_not_lent
+BEFORE INSERT ON copy_assignments
+WHEN NEW.returned_at IS NULL AND (SELECT condition FROM physical_copies WHERE id = NEW.copy_id) = 'lost'
+BEGIN
+    SELECT RAISE(ABORT, 'copy_lost: a lost copy cannot be lent');
+END;
+
+CREATE TRIGGER copy_is_lent_to_members_of_its_organization
+BEFORE INSERT ON copy_assignments
+WHEN NOT EXISTS (
+    SELECT 1 FROM physical_copies AS c JOIN editions AS e ON e.id = c.edition_id JOIN works AS w ON w.id = e.work_id
+      JOIN member_organizations AS o ON o.org_id = w.org_id AND o.member_id = NEW.member_id
+     WHERE c.id = NEW.copy_id)
+BEGIN
+    SELECT RAISE(ABORT, 'not_a_member: a copy is lent to members of its organization');
+END;
+
+CREATE TABLE takedowns (
+    id TEXT PRIMARY KEY NOT NULL,
+    org_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    -- Not RESTRICT: with its organization both sides go in one step; an edition alone has to stay.
+    edition_id TEXT NOT NULL REFERENCES editions (id),
+    claimant_name TEXT NOT NULL,
+    claimant_email TEXT NOT NULL,
+    reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 4000),
+    attestation INTEGER NOT NULL DEFAULT 0 CHECK (attestation IN (0, 1)),
+    status TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'approved', 'rejected')),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    processed_at TEXT CHECK (processed_at GLOB '????-??-??T??:??:??.???Z'),
+    processed_by TEXT REFERENCES members (id),
+    resolution_notes TEXT CHECK (length(resolution_notes) <= 4000),
+    CHECK ((status = 'pending') = (processed_at IS NULL))
+) STRICT;
+CREATE INDEX idx_takedowns_edition_id ON takedowns (edition_id);
+CREATE INDEX idx_takedowns_org_id ON takedowns (org_id);
+CREATE INDEX idx_takedowns_status ON takedowns (status);
+CREATE INDEX idx_takedowns_created_at ON takedowns (created_at DESC);
+CREATE INDEX idx_takedowns_processed_by ON takedowns (processed_by) WHERE processed_by IS NOT NULL;
+
+CREATE TRIGGER complaint_is_about_an_edition_of_its_organization
+BEFORE INSERT ON takedowns
+WHEN (SELECT w.org_id FROM editions AS e JOIN works AS w ON w.id = e.work_id WHERE e.id = NEW.edition_id)
+    IS NOT NEW.org_id
+BEGIN
+    SELECT RAISE(ABORT, 'foreign_edition: a complaint is about an edition of its own organization');
+END;
+
+CREATE TRIGGER complaint_is_processed_once
+BEFORE UPDATE OF status ON takedowns WHEN OLD.status <> 'pending' AND NEW.status IS NOT OLD.status
+BEGIN
+    SELECT RAISE(ABORT, 'already_processed: the complaint was processed before');
+END;
 
 CREATE VIEW registered_owners (org_id, member_id) AS
 SELECT r.org_id, r.member_id

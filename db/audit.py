@@ -18,8 +18,11 @@ from db.json_sql import json_object_sql
 from db.transaction import Actor, ReadTx
 
 REDACTED = "[redacted]"
-# The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps.
-UNAUDITED = frozenset({"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations"})
+# The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps, and
+# which object of the store holds which content.
+UNAUDITED = frozenset(
+    {"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations", "vaultry_blobs"}
+)
 
 _KEYS_TABLE = "vaultry_personal_keys"
 _PENDING = """
@@ -74,12 +77,20 @@ class AuditTrail:
     """The audit log of one writer connection.
 
     key: 32 bytes, of this vault alone. redacted: `table.column` names whose values never enter the log.
+    unaudited: further bookkeeping, tables and `table.column` names: an update of nothing else leaves no row.
     """
 
-    def __init__(self, connection: sqlite3.Connection, key: bytes, redacted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        key: bytes,
+        redacted: frozenset[str],
+        unaudited: frozenset[str] = frozenset(),
+    ) -> None:
         self._connection = connection
         self._key = key
         self._redacted = redacted
+        self._unaudited = UNAUDITED | unaudited
         self._watched: set[str] = set()
         self._fresh: list[str] = []
         self._altered: str | None = None
@@ -92,7 +103,7 @@ class AuditTrail:
 
     def on_change(self, table: str) -> bool:
         """Whether changes of the table are noted already; if not, the statement is refused and `watch` follows."""
-        if table in self._watched or table in UNAUDITED or table.startswith("sqlite_"):
+        if table in self._watched or table in self._unaudited or table.startswith("sqlite_"):
             return True
         self._missing = table
         return False
@@ -146,7 +157,7 @@ class AuditTrail:
     def flush(self, actor: Actor, at: str) -> None:
         """Turn the notes into chained rows, in the running transaction. at: 24 characters of UTC."""
         taken = (_Note(row[0], row[1], row[2], _parsed(row[3]), _parsed(row[4])) for row in self._take())
-        notes = [reduced for note in taken if (reduced := _reduced(note)) is not None]
+        notes = [reduced for note in taken if (reduced := _reduced(note, self._unaudited)) is not None]
         if notes:
             self.keys_changed |= any(note.table == _KEYS_TABLE for note in notes)
             self._append(notes, actor, at)
@@ -194,7 +205,7 @@ def chain_mac(key: bytes, previous: bytes, entry: tuple[Any, ...]) -> bytes:
 def verify_chain(tx: ReadTx, key: bytes) -> tuple[int, str | None]:
     """How many rows the chain has and, if it is broken, what is wrong with the first bad row."""
     previous, expected = bytes(32), 1
-    for row in tx.rows(_CHAIN):
+    for row in tx.each(_CHAIN):
         entry = tuple(row)[:-1]
         if row["seq"] != expected:
             return expected - 1, f"audit row {expected} is missing"
@@ -248,13 +259,13 @@ def _digest(value: bytes) -> str:
     return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}"
 
 
-def _reduced(note: _Note) -> _Note | None:
-    """An update with the changed columns only; None when nothing changed."""
+def _reduced(note: _Note, unaudited: frozenset[str]) -> _Note | None:
+    """An update with the changed columns only; None when nothing changed but bookkeeping."""
     if note.old is None or note.new is None:
         return note
     # 1 and 1.0 are equal to Python and two values to SQLite.
     changed = [name for name, new in note.new.items() if (type(old := note.old.get(name)), old) != (type(new), new)]
-    if not changed:
+    if all(f"{note.table}.{name}" in unaudited for name in changed):
         return None
     return _Note(
         note.operation,

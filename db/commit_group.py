@@ -24,11 +24,15 @@ class TransactionLost(VaultError):
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A work waiting for its commit, and what became of it. `done` is set last."""
+    """A work waiting for its commit, and what became of it. `done` is set last.
+
+    since: the `instant` after which the state it meets must have been the newest.
+    """
 
     work: Callable[[WriteTx], Any]
     actor: Actor
     now: Moment
+    since: int = 0
     value: Any = None
     error: BaseException | None = None
     done: bool = False
@@ -103,6 +107,8 @@ def _run_one(
         if trail is not None:
             actor = replace(pending.actor, id=tx.acting_as) if tx.acting_as else pending.actor
             trail.flush(actor, pending.now.text)
+            for subject, values in tx.notes:
+                trail.note(actor, pending.now.text, subject, values)
         if not alone:
             writer.execute(RELEASE)
     except Exception as exc:

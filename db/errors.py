@@ -50,6 +50,8 @@ class VaultError(Exception):
         self.details = details
         self.hint = hint
         self.retry_after_s = retry_after_s
+        # Of the vault's last commit when the request failed there, for the answer to tell; '' elsewhere.
+        self.bookmark = ""
 
 
 class Invalid(VaultError):

@@ -84,6 +84,23 @@ class StepFailed(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class DrillFailed(Event):
+    """The store does not give a vault back as it is: an alarm. findings: tables and counts, never values."""
+
+    vault: str
+    bookmark: str
+    findings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillNotDone(Event):
+    """A vault could not be drilled now, which says nothing about its backup; it stays due. error: kind of error."""
+
+    vault: str
+    error: str
+
+
 def emit(event: Event) -> None:
     """Write one event to the log at level info."""
     _LOG.info("%s", json.dumps({"event": type(event).__name__, **_values(event)}, separators=(",", ":")))

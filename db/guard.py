@@ -52,7 +52,9 @@ _OF_TABLE: Final = {
 _TEMP_SCHEMA: Final = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 _KERNEL_PREFIX: Final = "vaultry_"
 # Only the engine adds to the audit log and to the ledger of migrations.
-_ENGINE_WRITES: Final = frozenset({"vaultry_audit", "vaultry_migrations"})
+_ENGINE_WRITES: Final = frozenset(
+    {"vaultry_audit", "vaultry_audit_imported", "vaultry_audit_sections", "vaultry_migrations"}
+)
 # Questions only: none of these keeps state on the connection.
 _PRAGMAS: Final = frozenset(
     {
@@ -69,6 +71,7 @@ _PRAGMAS: Final = frozenset(
     }
 )
 _READABLE: Final = frozenset({"schema_version"})
+_OPENS: Final = "personal_open"
 
 
 class Guard:
@@ -85,6 +88,9 @@ class Guard:
         on_alter: Callable[[str], bool] | None = None,
     ) -> None:
         self.open = True
+        # While set, personal values stay sealed; `unsealing` tells that a statement was refused for it.
+        self.sealed = False
+        self.unsealing = False
         self._on_change = on_change
         self._on_alter = on_alter
         connection.set_authorizer(self._authorise)
@@ -109,6 +115,9 @@ class Guard:
         if action in _CHANGES and self._on_change is not None and first is not None:
             return sqlite3.SQLITE_OK if self._on_change(first) else sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
+            return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_FUNCTION and second == _OPENS and self.sealed:
+            self.unsealing = True
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 

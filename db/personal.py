@@ -87,7 +87,7 @@ def ensure_data_key(tx: WriteTx, ring: KeyRing, now: Moment) -> None:
     """Give the vault its data key unless it has one or had one; a destroyed key is not replaced."""
     if tx.value("SELECT 1 FROM vaultry_personal_keys") is None:
         key_id = now.new_id()
-        wrapped = ring.wrap(now.random_bytes(KEY_BYTES), _key_context(key_id))
+        wrapped = ring.wrap(now.random_bytes(KEY_BYTES), key_context(key_id))
         tx.insert("vaultry_personal_keys", id=key_id, wrapped_key=wrapped, created_at=now.text)
 
 
@@ -101,7 +101,7 @@ def load_cipher(tx: ReadTx, ring: KeyRing) -> PersonalCipher:
         raise VaultError("this vault has no personal-data key; ensure_data_key makes it", code="misconfigured")
     if row["destroyed_at"] is not None:
         return PersonalCipher(None)
-    return PersonalCipher(ring.unwrap(row["wrapped_key"], _key_context(row["id"])))
+    return PersonalCipher(ring.unwrap(row["wrapped_key"], key_context(row["id"])))
 
 
 def destroy_data_key(tx: WriteTx, now: Moment) -> None:
@@ -131,7 +131,8 @@ def lookup_value(cipher: PersonalCipher, value: SqlValue) -> str | None:
     return None if value is None else cipher.lookup(_text(value))
 
 
-def _key_context(key_id: str) -> str:
+def key_context(key_id: str) -> str:
+    """What a wrapped data key is bound to: its own row, wherever that lies."""
     return f"vaultry_personal_keys.{key_id}"
 
 

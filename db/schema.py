@@ -1,5 +1,6 @@
 """The tables of one vault as SQLite declares them: columns, keys, references. Knows pragmas; no resource, no caller."""
 
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, LiteralString
 
 from db.transaction import ReadTx
 
-__all__ = ["Column", "ForeignKey", "Schema", "Table", "read_schema"]
+__all__ = ["Column", "ForeignKey", "Schema", "Table", "is_timeless", "read_schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Every ordinary table of a vault by its name; views and virtual tables are left out."""
+    """Every ordinary table of a vault by its name; views and virtual tables are left out.
+
+    timeless: whether no view can show other rows only because time went by.
+    """
 
     tables: Mapping[str, Table]
+    timeless: bool = False
 
     def cascades(self, table: str) -> frozenset[str]:
         """The other tables whose rows SQLite itself may change when rows of `table` are deleted or get a new key.
@@ -120,11 +125,19 @@ SELECT t.name, i.name, c.name
  WHERE t.schema = 'main' AND t.type = 'table' AND i."unique" AND NOT i.partial AND i.origin <> 'pk'
  ORDER BY t.name, i.name, c.seqno
 """
+_VIEWS = "SELECT sql FROM sqlite_schema WHERE type = 'view'"
+# What SQLite's clock and dice are called; in a comment as well, which costs no more than a read.
+_CHANGING = re.compile(r"\b(now|current_\w+|unixepoch|julianday|random\w*)\b", re.IGNORECASE)
 _Rows = Sequence[Sequence[Any]]
 
 
+def is_timeless(sql: str) -> bool:
+    """Whether the SQL gives the same on the same rows at any time; `:now` does not."""
+    return _CHANGING.search(sql) is None
+
+
 def read_schema(source: sqlite3.Connection | ReadTx) -> Schema:
-    """The schema of the main database, in three queries."""
+    """The schema of the main database, in four queries."""
     column_rows, reference_rows, unique_rows = (_rows(source, sql) for sql in (_COLUMNS, _REFERENCES, _UNIQUE_KEYS))
     columns: dict[str, list[Column]] = defaultdict(list)
     kinds: dict[str, tuple[bool, bool]] = {}
@@ -146,7 +159,8 @@ def read_schema(source: sqlite3.Connection | ReadTx) -> Schema:
                 without_rowid,
             )
             for name, (strict, without_rowid) in kinds.items()
-        }
+        },
+        all(is_timeless(sql) for (sql,) in _rows(source, _VIEWS)),
     )
 
 

@@ -1,7 +1,7 @@
 """What a verb may do with its transaction: named parameters in, rows out. Knows one connection; not commits."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -44,6 +44,10 @@ class ReadTx:
         """Every row of the query, in its order."""
         return self._run(sql, values).fetchall()
 
+    def each(self, sql: LiteralString, /, **values: SqlValue) -> Iterator[Row]:
+        """The rows of the query one by one, for more of them than memory should hold."""
+        return self._run(sql, values)
+
     def row(self, sql: LiteralString, /, **values: SqlValue) -> Row | None:
         """The first row, or None."""
         row: Row | None = self._run(sql, values).fetchone()
@@ -58,6 +62,15 @@ class ReadTx:
         """Every row of a planned statement."""
         return self._run(statement.sql, statement.parameters).fetchall()
 
+    def some(self, statement: Statement, most: int) -> tuple[list[str], list[tuple[SqlValue, ...]]]:
+        """The names of the columns and at most so many rows; what comes after them is never computed."""
+        cursor = self._run(statement.sql, statement.parameters)
+        try:
+            rows = [tuple(row) for row in cursor.fetchmany(most)]
+            return [name for name, *_ in cursor.description or ()], rows
+        finally:
+            cursor.close()
+
 
 class WriteTx(ReadTx):
     """One write transaction. It is durable once the vault's `write` returns, never before.
@@ -71,6 +84,11 @@ class WriteTx(ReadTx):
         self._watch = watch
         # Who the work found out it is done for, inside the vault; replaces the Actor's id in the audit log.
         self.acting_as = ""
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+
+    def note(self, subject: str, values: dict[str, Any]) -> None:
+        """Leave a row in the audit log about something that changed no row, such as a look at the data."""
+        self.notes.append((subject, values))
 
     def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
         while True:

@@ -80,8 +80,8 @@ class Vault:
         self._follower = LogFollower(log, copy, clock, self.options.base_age_ms, looked)
         self._committer = Committer(log, copy, self._follower, clock, self.options.commit_attempts)
         audited = Audited(audit_key, redacted, unaudited)
-        # Neither refers back to the vault: one that is let go without `close` must fall apart at once, writer first, for
-        # a writer that the garbage collector closes after the readers would fold the write-ahead file in.
+        # Neither refers back to the vault: one that is let go without `close` must fall apart at once, writer first. A
+        # writer that the garbage collector closes after the readers would fold the write-ahead file in.
         self._leader = WriteLeader(self._committer, copy, self._follower, self.options, audited)
         self._schema_keeper: SchemaKeeper | None = None
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,7 +11,7 @@ from db.bookmark import parse_bookmark
 from db.clock import Moment
 from db.errors import Invalid
 from db.fields import is_json_object
-from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
+from db.freshness import FIRST_UNCONSTRAINED, Freshness, instant
 
 FORM_FIELDS = 100
 
@@ -20,7 +21,9 @@ class Call:
     """A request that has been read.
 
     path: names taken from the route. query: decoded names and values in order. headers: lower-case names, repeated
-    ones apart. now: the moment it arrived.
+    ones apart. now: the moment it arrived. began: the `instant` of that, by which what the store said since is current.
+    beside: work that goes on while the request is served; its answer waits for it. address: of the caller's network
+    connection, '' when it is not known.
     """
 
     method: str
@@ -31,6 +34,9 @@ class Call:
     body: bytes
     request_id: str
     now: Moment
+    began: int = field(default_factory=instant)
+    beside: "list[Future[None]]" = field(default_factory=list["Future[None]"])
+    address: str = ""
 
     def header(self, name: str) -> str | None:
         """The first value of a header, or None. name: in lower case."""
@@ -66,7 +72,7 @@ class Call:
         """How current the read must be, by `x-d1-bookmark`. Raises Invalid for text that is no bookmark."""
         wish = self.header("x-d1-bookmark")
         if wish is None or wish in ("", "first-primary"):
-            return FIRST_PRIMARY
+            return Freshness(since=self.began)
         if wish == "first-unconstrained":
             return FIRST_UNCONSTRAINED
         return Freshness(look=False, bookmark=parse_bookmark(wish))

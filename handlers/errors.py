@@ -47,6 +47,8 @@ STATUS: dict[type[VaultError], int] = {
 # Faults of ours whose text is meant for the caller; the others quote object names and statements.
 SPOKEN = frozenset({"misconfigured"})
 RETRY_AFTER_S = 5
+# A step that failed, or was taken back, waits for a person.
+MIGRATION_RETRY_AFTER_S = 60
 _LOG = logging.getLogger("vaultry")
 
 
@@ -72,12 +74,14 @@ def _details(error: VaultError) -> str | None:
 
 
 def _headers(error: VaultError, status: int) -> tuple[tuple[str, str], ...]:
-    headers: list[tuple[str, str]] = []
+    headers = [("Proxy-Status", f"vaultry; error={error.code}")]
     retry_after_s = error.retry_after_s
     if retry_after_s is None and status == 503:
-        retry_after_s = RETRY_AFTER_S
+        retry_after_s = MIGRATION_RETRY_AFTER_S if isinstance(error, MigrationFailed) else RETRY_AFTER_S
     if retry_after_s is not None:
         headers.append(("Retry-After", str(retry_after_s)))
+    if error.bookmark:
+        headers.append(("x-d1-bookmark", error.bookmark))
     if status == 401:
         headers.append(("WWW-Authenticate", "Bearer"))
     if isinstance(error, CommitUnknown):

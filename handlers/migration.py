@@ -1,17 +1,16 @@
 """Migrating vaults one after another: what is due, applying it, noting it in the directory. Knows no step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from db.errors import VaultError
 from db.migrate import MigrationSet, due_steps, read_ledger
 from db.open_vault import Kind, open_vault
-from db.registry.directory import VaultEntry, record_vault_state
+from db.registry.directory import VaultEntry
 from db.transaction import Actor
 from db.vault import Vault
 from handlers.services import REGISTRY_ID, Services
-from handlers.tenants import schema_numbers
+from handlers.vault_state import record_state, vault_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +26,26 @@ class Migrated:
 
 def migrate_registry(services: Services, *, check: bool) -> Migrated:
     """Apply, or only look at, what the registry lacks. Opening it applies: look before anything else does."""
-    return _attempt(services, REGISTRY_ID, REGISTRY_ID, services.registry_kind, None, check=check)
+    kind = services.registry_kind
+    return _attempt(services, REGISTRY_ID, REGISTRY_ID, kind, lambda: services.registry.refusal, check=check)
 
 
 def migrate_tenant(services: Services, entry: VaultEntry, actor: Actor, *, check: bool) -> Migrated:
     """Apply, or only look at, what one vault lacks. Its failure is in the answer, so that it never stops the rest."""
+
+    def apply() -> VaultError | None:
+        """Open the vault, which migrates it, and tell the directory; why it takes no writes, or None."""
+        with services.quiet_vault(entry) as vault:
+            state, refusal = vault_state(vault), vault.refusal
+        services.registry_write(lambda tx: record_state(tx, entry.id, state), actor, services.clock())
+        return refusal
+
     kind = services.kind(services.charter(entry))
-    done = _attempt(services, entry.slug or entry.id, entry.id, kind, entry, check=check)
-    if done.state == "applied":
-        note = partial(record_vault_state, vault_id=entry.id, schema=schema_numbers(kind.sets))
-        services.registry_write(note, actor, services.clock())
-    return done
+    return _attempt(services, entry.slug or entry.id, entry.id, kind, apply, check=check)
 
 
 def _attempt(
-    services: Services, slug: str, vault_id: str, kind: Kind, entry: VaultEntry | None, *, check: bool
+    services: Services, slug: str, vault_id: str, kind: Kind, apply: Callable[[], VaultError | None], *, check: bool
 ) -> Migrated:
     try:
         # A kind without sets opens the vault as it is.
@@ -52,18 +56,12 @@ def _attempt(
             vault.close()
         if check or not due:
             return Migrated(slug, vault_id, "due" if due else "current", due)
-        refusal = services.registry.refusal if entry is None else _open_refusal(services, entry)
+        refusal = apply()
     except VaultError as exc:
         return Migrated(slug, vault_id, "failed", error=exc)
     if refusal is not None:
         return Migrated(slug, vault_id, "failed", due, refusal)
     return Migrated(slug, vault_id, "applied", due)
-
-
-def _open_refusal(services: Services, entry: VaultEntry) -> VaultError | None:
-    """Open the vault, which migrates it; why it takes no writes, or None."""
-    with services.vault(entry) as vault:
-        return vault.refusal
 
 
 def _due(vault: Vault, sets: Sequence[MigrationSet]) -> Sequence[object]:

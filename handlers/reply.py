@@ -1,21 +1,26 @@
 """An answer before it is HTTP: plain values, so that it can be stored, replayed and tested."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """status, body text, its media type, and further headers in order."""
+    """status, body text, its media type, and further headers in order.
+
+    content: bytes in pieces, instead of the body; such an answer is not stored, and says its length in a header.
+    """
 
     status: int
     body: str = ""
     media_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    content: Iterable[bytes] | None = None
 
     def with_headers(self, *more: tuple[str, str]) -> "Reply":
         """The same answer with further headers."""
-        return Reply(self.status, self.body, self.media_type, (*self.headers, *more))
+        return replace(self, headers=(*self.headers, *more))
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON that `from_json` reads back."""

@@ -13,8 +13,9 @@ from domain.charter import Charter
 from handlers.call import Call
 from handlers.identity import Identity, identify, principal_of
 from handlers.reply import Reply
-from handlers.rest_reply import allow_reply, read_reply, write_reply
+from handlers.rest_reply import allow_reply, read_reply, unchanged_reply, write_reply
 from handlers.services import Services
+from handlers.unchanged import mark_of, question_of
 from handlers.written import written
 
 
@@ -32,13 +33,20 @@ def serve_table(services: Services, call: Call) -> Reply:
     with services.vault(entry) as vault:
         if isinstance(request, ReadRequest):
             paged = _paged(request, limits.answer_rows)
+            question = question_of(call, identity, entry, charter, limits)
+            if request.conditions.none_match and not request.head:
+                here = vault.read(_nothing, call.freshness).bookmark
+                tag = request.conditions.marked(mark_of(question, here))
+                if tag is not None:
+                    return unchanged_reply(tag).with_headers(("x-d1-bookmark", here))
 
             def read(tx: ReadTx) -> rest.RestAnswer:
                 principal = principal_of(tx, identity, entry, charter)
                 return rest.read(tx, principal, resources, services.schema(vault, tx), paged, call.now, limits)
 
             answer = vault.read(read, call.freshness)
-            return read_reply(answer.value, paged, call).with_headers(("x-d1-bookmark", answer.bookmark))
+            mark = mark_of(question, answer.bookmark)
+            return read_reply(answer.value, paged, call, mark).with_headers(("x-d1-bookmark", answer.bookmark))
         _check_token_writes(identity, table)
 
         def write(tx: WriteTx, principal: Principal) -> Reply:
@@ -48,6 +56,10 @@ def serve_table(services: Services, call: Call) -> Reply:
         verb = f"{call.method.lower()}.{table}"
         rollback = request.shown.preferences.rollback
         return written(vault, call, identity, entry, charter, verb, write, rollback=rollback)
+
+
+def _nothing(tx: ReadTx) -> None:
+    """Read nothing: to know at which commit a read would be."""
 
 
 def _reachable(charter: Charter, identity: Identity) -> Mapping[str, Resource]:

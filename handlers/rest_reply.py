@@ -3,6 +3,7 @@
 from urllib.parse import quote, urlencode
 
 from db.rest.answer import RestAnswer
+from db.rest.preconditions import with_mark
 from db.rest.request import InsertRequest, PutRequest, ReadRequest, WriteRequest
 from handlers.call import Call
 from handlers.reply import Reply
@@ -10,16 +11,24 @@ from handlers.reply import Reply
 VARY: tuple[str, str] = ("Vary", "Accept, Prefer, Range, Authorization")
 
 
-def read_reply(answer: RestAnswer, request: ReadRequest, call: Call) -> Reply:
-    """The answer to a read: 200, 206 for a part of a known total, 304 for what the client has."""
+def read_reply(answer: RestAnswer, request: ReadRequest, call: Call, mark: str = "") -> Reply:
+    """The answer to a read: 200, 206 for a part of a known total, 304 for what the client has.
+
+    mark: what the tag is known by while nothing is committed.
+    """
     headers = _headers(answer, request, call)
     if answer.etag:
-        headers.append(("ETag", answer.etag))
+        headers.append(("ETag", with_mark(answer.etag, mark) if mark and answer.timeless else answer.etag))
     if request.conditions.is_unchanged(answer.etag):
         return Reply(304, headers=tuple(headers))
     headers.append(("Content-Location", _location(call)))
     status = 206 if answer.is_partial and not request.singular else 200
     return Reply(status, "" if request.head else answer.body, request.media.content_type, tuple(headers))
+
+
+def unchanged_reply(tag: str) -> Reply:
+    """304 for a tag that is known to be good without a read."""
+    return Reply(304, headers=(VARY, ("ETag", tag)))
 
 
 def write_reply(answer: RestAnswer, request: WriteRequest, call: Call) -> Reply:

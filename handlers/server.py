@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +15,11 @@ from db.clock import Moment
 from db.errors import Unavailable
 from db.principal import Principal
 from db.registry.directory import VaultEntry, list_vaults
-from db.retention import Retention
 from db.transaction import Actor, WriteTx
 from domain.charter import Charter, Demo, DemoFile
 from domain.charters import CHARTERS
 from handlers.app import create_app
-from handlers.maintenance import maintain
+from handlers.jobs.scheduler import Scheduler
 from handlers.reply import Reply
 from handlers.row_import import Importing, import_rows
 from handlers.services import Services
@@ -30,7 +28,6 @@ from handlers.tenants import Provisioned, member_of, provision
 # Writers wait for the disk or the store and share a commit meanwhile: threads are what makes groups.
 REQUEST_THREADS = 64
 READERS = 2
-MAINTENANCE_S = 60
 DEMO_CHARTER = "choir"
 _ACTOR = Actor("operator", "operator", "serve", "demo.load")
 
@@ -76,27 +73,13 @@ def serve(services: Services, listener: socket.socket) -> None:
     config = uvicorn.Config(server_app(services), access_log=False, log_level="warning")
     server = uvicorn.Server(config)
 
-    async def run() -> None:
-        upkeep = asyncio.create_task(_maintain_forever(services))
-        try:
-            await server.serve([listener])
-        finally:
-            upkeep.cancel()
-            with suppress(asyncio.CancelledError):
-                await upkeep
-
+    upkeep = Scheduler(services)
+    upkeep.start()
     try:
-        asyncio.run(run())
+        asyncio.run(server.serve([listener]))
     finally:
+        upkeep.stop()
         services.close()
-
-
-async def _maintain_forever(services: Services) -> None:
-    settings = services.settings
-    keep = Retention(points_days=settings.retention_days, commits_hours=settings.level0_hours)
-    while True:
-        await asyncio.sleep(MAINTENANCE_S)
-        await asyncio.to_thread(maintain, services, keep)
 
 
 def is_empty(services: Services) -> bool:

@@ -165,7 +165,11 @@ class Services:
         """The open vault for the length of a block; what is written in it may ask for effects outside."""
         with self.quiet_vault(entry) as vault:
             before = vault.head.txid
-            yield vault
+            try:
+                yield vault
+            except VaultError as error:
+                error.bookmark = vault.bookmark
+                raise
             if vault.head.txid > before:
                 self._ask_for_delivery(vault)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from db.clock import Moment
 from db.errors import Conflict, Invalid, NotFound
 from db.fields import normalise_email
+from db.files.copying import copy_contents
 from db.history import Point, fork
 from db.migrate import MigrationSet
 from db.open_vault import create_vault
@@ -23,6 +24,7 @@ from db.registry.directory import (
 )
 from db.registry.one_time_links import create_link_token
 from db.registry.slugs import slug_availability
+from db.schema_state import expected_digest, read_schema_state
 from db.transaction import Actor, WriteTx
 from db.vault import Vault
 from domain.charter import Founding
@@ -63,7 +65,9 @@ def provision(
     kind, vault_id = services.kind(charter), now.new_id()
     with services.pool.use(vault_id, lambda: create_vault(services.site, vault_id, kind)) as vault:
         scope = vault.write(lambda tx: charter.found(tx, founding, now), actor, now).value
-    new = NewVault(vault_id, charter.name, founding.name, founding.slug, scope, schema_numbers(kind.sets))
+    numbers = schema_numbers(kind.sets)
+    digest = expected_digest(kind.sets, tuple(numbers.items()))
+    new = NewVault(vault_id, charter.name, founding.name, founding.slug, scope, numbers, schema_hash=digest)
     fill(_entry_to_be(new, now))
     email = normalise_email(founding.owner_email)
 
@@ -71,7 +75,7 @@ def provision(
         return create_vault_entry(tx, new, now), create_link_token(tx, email, vault_id, now)
 
     entry, token = services.registry_write(enter, actor, now)
-    return Provisioned(entry, sign_in_link(services, entry, token))
+    return Provisioned(entry, sign_in_link(services, entry.slug, token))
 
 
 def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | None, actor: Actor) -> VaultEntry:
@@ -87,10 +91,20 @@ def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | 
             points.append(point)
             return vault
 
-        with services.pool.use(vault_id, begin):
-            pass
-    numbers = schema_numbers(kind.sets)
-    new = NewVault(vault_id, entry.charter, entry.name, new_slug, entry.scope, numbers, entry.id, points[0].bookmark)
+        with services.pool.use(vault_id, begin) as vault:
+            copy_contents(services.site.store, entry.id, vault, actor, now)
+            state = vault.read_raw(lambda connection, _: read_schema_state(connection)).value
+    new = NewVault(
+        vault_id,
+        entry.charter,
+        entry.name,
+        new_slug,
+        entry.scope,
+        state.numbers,
+        entry.id,
+        points[0].bookmark,
+        state.digest,
+    )
     return services.registry_write(lambda tx: create_vault_entry(tx, new, now), actor, now)
 
 
@@ -139,13 +153,13 @@ def new_sign_in_link(services: Services, entry: VaultEntry, email: str, actor: A
     """
     person, now = member_of(services, entry, email), services.clock()
     token = services.registry_write(lambda tx: create_link_token(tx, person.email, entry.id, now), actor, now)
-    return sign_in_link(services, entry, token)
+    return sign_in_link(services, entry.slug, token)
 
 
-def sign_in_link(services: Services, entry: VaultEntry, token: str) -> str:
+def sign_in_link(services: Services, slug: str, token: str) -> str:
     """The address of the page that signs in with the token of a one-time link."""
     query = urlencode({"type": "magiclink", "token_hash": token})
-    return f"{services.settings.base_url}/{entry.slug}/auth/v1/verify?{query}"
+    return f"{services.settings.base_url}/{slug}/auth/v1/verify?{query}"
 
 
 def _entry_to_be(new: NewVault, now: Moment) -> VaultEntry:

@@ -54,7 +54,7 @@ def written(
     try:
         answer = vault.write(work, actor_of(identity, call, verb), call.now, call.began)
     except _OnlyTried as tried:
-        return tried.reply
+        return tried.reply.with_headers(("x-d1-bookmark", vault.bookmark))
     return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
 
 

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 LAYER = {"db": 0, "domain": 1, "handlers": 2}
 MODULES = sorted(path.relative_to(ROOT) for room in LAYER for path in (ROOT / room).rglob("*.py"))
 CHARTERS = {"choir", "band", "studio", "workspace", "department"}
-DEFERRED = {"boto3", "botocore", "pydantic", "sqlite_utils", "argon2", "httpx", "click", "rich", "joserfc"}
+DEFERRED = {"boto3", "botocore", "pydantic", "sqlite_utils", "argon2", "httpx", "httpcore", "click", "rich", "joserfc"}
+DEFERRED |= {"re2", "pyotp", "segno"}
 
 
 def rooms_imported(source: str, module: Path) -> set[str]:

@@ -16,6 +16,7 @@ class RestAnswer:
     total: rows without the page, None when it was not asked for. first: the offset. writes: whether rows may have
     changed. inserted: new rows of a write. applied: values of `Preference-Applied`. location: query string that names
     the one new row, such as `id=eq.1`. etag: of the rows in the body, '' for none. warnings: for the client to read.
+    timeless: whether the same rows give the same answer at any time.
     """
 
     body: str
@@ -28,6 +29,7 @@ class RestAnswer:
     location: str | None = None
     etag: str = ""
     warnings: tuple[str, ...] = ()
+    timeless: bool = False
 
     @property
     def content_range(self) -> str:

@@ -2,7 +2,7 @@
 
 A tag has two parts. The first is a digest of the state of the one row: it is what `If-Match` compares, whatever was
 selected when the tag was given. The second is a digest of the body: it decides on 304. A list has the second part only,
-and is marked as weak.
+and is marked as weak. After a hyphen may stand a mark that whoever gave the tag knows it by; it is no part of either.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,15 @@ from typing import NamedTuple
 from db.errors import PreconditionFailed
 from db.rest.preferences import Pairs
 
-__all__ = ["NO_CONDITIONS", "Preconditions", "check_state", "parse_preconditions", "row_tag", "tag_of"]
+__all__ = [
+    "NO_CONDITIONS",
+    "Preconditions",
+    "check_state",
+    "parse_preconditions",
+    "row_tag",
+    "tag_of",
+    "with_mark",
+]
 
 _DIGEST_BYTES = 12
 _ANY = "*"
@@ -26,7 +34,14 @@ class Preconditions(NamedTuple):
 
     def is_unchanged(self, tag: str) -> bool:
         """Whether the client has what the tag stands for."""
-        return bool(tag) and self.none_match is not None and not self.none_match.isdisjoint((_ANY, _plain(tag)))
+        if not tag or self.none_match is None:
+            return False
+        return _ANY in self.none_match or _content(tag) in map(_content, self.none_match)
+
+    def marked(self, mark: str) -> str | None:
+        """The tag of If-None-Match with this mark, as a value of `ETag`; None without one."""
+        found = next((tag for tag in self.none_match or () if tag.partition("-")[2] == mark), None)
+        return None if found is None else f'"{found}"' if "." in found else f'W/"{found}"'
 
 
 NO_CONDITIONS = Preconditions()
@@ -44,6 +59,11 @@ def parse_preconditions(headers: Pairs) -> Preconditions:
 def tag_of(body: str, whole: str | None) -> str:
     """The value of `ETag` for a body. whole: the state of the one row in it, None for a list."""
     return f'W/"{_digest(body)}"' if whole is None else f'"{row_tag(whole)}.{_digest(body)}"'
+
+
+def with_mark(tag: str, mark: str) -> str:
+    """The value of `ETag` with a mark."""
+    return f'{tag[:-1]}-{mark}"'
 
 
 def row_tag(whole: str) -> str:
@@ -79,6 +99,11 @@ def _tags(values: list[str]) -> frozenset[str]:
 
 def _plain(tag: str) -> str:
     return tag.strip().removeprefix("W/").strip('"')
+
+
+def _content(tag: str) -> str:
+    """The tag without its mark."""
+    return _plain(tag).partition("-")[0]
 
 
 def _digest(text: str) -> str:

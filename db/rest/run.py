@@ -17,6 +17,7 @@ from db.rest.preconditions import tag_of
 from db.rest.request import ReadRequest, WriteRequest
 from db.rest.sql import read_statement
 from db.rest.upsert import insert_all
+from db.rest.visibility import keeps_time_out
 from db.rest.writing import Writing
 from db.schema import Schema
 from db.transaction import ReadTx, Row, WriteTx
@@ -44,11 +45,17 @@ def read(
         from db.rest.explaining import explained  # here, because few requests ask for it
 
         return RestAnswer(explained(tx, plan, request.media.name), 0, None)
-    return answer_read(tx, plan, request, limits)
+    timeless = schema.timeless and all(keeps_time_out(resources[table.name]) for table in plan.tables)
+    return answer_read(tx, plan, request, limits, timeless=timeless)
 
 
-def answer_read(tx: ReadTx, plan: ReadPlan, request: ReadRequest, limits: Limits) -> RestAnswer:
-    """The answer to a planned read. Raises NotAcceptable PGRST116, RangeUnsatisfiable PGRST103, TooLarge 57014."""
+def answer_read(
+    tx: ReadTx, plan: ReadPlan, request: ReadRequest, limits: Limits, *, timeless: bool = False
+) -> RestAnswer:
+    """The answer to a planned read. timeless: as in `RestAnswer`.
+
+    Raises NotAcceptable PGRST116, RangeUnsatisfiable PGRST103, TooLarge 57014.
+    """
 
     def run(wanted: ReadPlan) -> Row:
         (row,) = ask(tx, read_statement(wanted), limits, folds=wanted.root.aggregated)
@@ -78,6 +85,7 @@ def answer_read(tx: ReadTx, plan: ReadPlan, request: ReadRequest, limits: Limits
         applied=applied_preferences(request.preferences, writes=False),
         etag="" if request.head else tag_of(body, row["whole"]),
         warnings=plan.warnings,
+        timeless=timeless,
     )
 
 

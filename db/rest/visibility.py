@@ -10,7 +10,7 @@ from db.fields import JsonObject, ListOf
 from db.json_sql import identifier, literal
 from db.principal import Principal
 from db.resources import Policy, Resource
-from db.schema import Column, Table
+from db.schema import Column, Table, is_timeless
 from db.transaction import SqlValue
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "allowed_sql",
     "cte_sql",
     "is_open",
+    "keeps_time_out",
     "missing_column",
     "policy_values",
     "visible_table",
@@ -56,6 +57,17 @@ class VisibleTable:
 def is_open(policies: Sequence[Policy], principal: Principal) -> bool:
     """Whether any of the policies may apply to the caller."""
     return any(policy.permission is None or principal.may(policy.permission) for policy in policies)
+
+
+def keeps_time_out(resource: Resource) -> bool:
+    """Whether who sees what of the table does not depend on the time of day."""
+    known = _TIMELESS.get(id(resource))
+    if known is None:
+        policies = (*resource.read, *(policy for listed in resource.masks.values() for policy in listed))
+        known = _TIMELESS[id(resource)] = (resource, all(is_timeless(policy.where) for policy in policies))
+        if len(_TIMELESS) > _OPEN_TABLES:
+            _TIMELESS.clear()
+    return known[1]
 
 
 def allowed_sql(policies: Sequence[Policy], principal: Principal) -> str:
@@ -104,6 +116,7 @@ def missing_column(table: str, name: str) -> Invalid:
 _Open = tuple[Table, Resource, dict[str, VisibleColumn]]
 _OPEN: dict[tuple[int, int], _Open] = {}
 _OPEN_TABLES = 1_000
+_TIMELESS: dict[int, tuple[Resource, bool]] = {}
 
 
 def _open_columns(table: Table, resource: Resource) -> dict[str, VisibleColumn]:

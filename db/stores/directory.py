@@ -7,7 +7,7 @@ and it must know hard links.
 """
 
 # These calls stand on the path of every commit, and making a Path object costs more than the call itself.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH108, PTH116, PTH120, PTH123
+# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH116, PTH120, PTH123
 
 import errno
 import os

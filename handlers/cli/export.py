@@ -1,12 +1,14 @@
 """`vaultry export`: one vault as a plain SQLite file. Knows what the charter calls personal; opens no column itself."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from db.errors import Conflict, Invalid
-from db.export import plain_database, write_whole
-from db.history import current_database, database_at, find_point
+from db.export import appearing, plain_file
+from db.history import current_database_file, database_file_at, find_point
 from db.personal import load_cipher
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.session import living_tenant, session
@@ -40,22 +42,28 @@ def export(slug: str, file: Path, at: str | None, *, sealed: bool, force: bool, 
         entry = living_tenant(services, slug)
         charter = services.charter(entry)
         personal = {} if sealed else {known.table: known.personal for known in charter.resources if known.personal}
-        with services.vault(entry) as vault:
+        with services.vault(entry) as vault, _written(file, force=force) as unfinished, vault.scratch() as folder:
             # The key as it is today, so that an older state does not bring back what was erased since.
             cipher = vault.read(lambda tx: load_cipher(tx, services.keyring)).value
+            database = folder / "export.sqlite"
             if at is None:
-                database, point = current_database(vault)
+                point = current_database_file(vault, database)
             else:
                 point = find_point(vault.log, at)
-                database = database_at(vault.log, point.txid)
-    plain = plain_database(database, cipher, personal)
-    try:
-        write_whole(file, plain, replace=force)
-    except OSError as exc:
-        raise Invalid(f"cannot write {file}: {exc.strerror or exc}", code="file_unwritable") from exc
+                database_file_at(vault.log, point.txid, database)
+            size = plain_file(database, unfinished, cipher, personal)
     if as_json:
-        print_json({"file": str(file), "bytes": len(plain), "bookmark": point.bookmark, "timestamp": point.timestamp})
+        print_json({"file": str(file), "bytes": size, "bookmark": point.bookmark, "timestamp": point.timestamp})
         return
-    click.echo(f"{file}: {len(plain)} bytes, {slug} at {point.timestamp}")
+    click.echo(f"{file}: {size} bytes, {slug} at {point.timestamp}")
     state = "sealed" if sealed else "open: keep the file safe"
     note(f"its vaultry_* tables are the engine's own; personal columns are {state}")
+
+
+@contextmanager
+def _written(file: Path, *, force: bool) -> Generator[Path]:
+    try:
+        with appearing(file, replace=force) as unfinished:
+            yield unfinished
+    except OSError as exc:
+        raise Invalid(f"cannot write {file}: {exc.strerror or exc}", code="file_unwritable") from exc

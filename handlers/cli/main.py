@@ -4,37 +4,64 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from handlers.cli.alerts import alerts
+from handlers.cli.archive import archive, import_archive_file
+from handlers.cli.difference import diff
+from handlers.cli.drills import drills
 from handlers.cli.export import export
+from handlers.cli.fleet import fleet
 from handlers.cli.history import bookmark, fork, restore
 from handlers.cli.importing import import_file
 from handlers.cli.keys import keys
+from handlers.cli.maintain import maintain
 from handlers.cli.migrate import migrate
 from handlers.cli.outbox import outbox
+from handlers.cli.providers import providers
+from handlers.cli.purge import certificates
 from handlers.cli.reference import docs_cli
 from handlers.cli.refusal import Door
 from handlers.cli.schema import schema
 from handlers.cli.serve import serve
 from handlers.cli.settings import settings
+from handlers.cli.signing_in import sign_in
 from handlers.cli.sql import sql
 from handlers.cli.tenants import tenants
+from handlers.cli.timeline import history
 from handlers.cli.tokens import tokens
+from handlers.cli.types import types
+from handlers.cli.undo import undo
 from handlers.cli.verify import verify
+from handlers.cli.webhook_secret import webhook_secret
 
 COMMANDS: tuple[click.Command, ...] = (
     serve,
     tenants,
+    certificates,
     tokens,
     keys,
+    sign_in,
+    providers,
+    alerts,
     import_file,
     sql,
     export,
+    archive,
+    import_archive_file,
     bookmark,
+    history,
+    diff,
     restore,
+    undo,
     fork,
     migrate,
+    fleet,
     verify,
+    maintain,
+    drills,
     outbox,
+    webhook_secret,
     settings,
+    types,
     schema,
     docs_cli,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TextIO
 
 import click
 
@@ -16,10 +17,12 @@ from db.registry.directory import (
     suspend_vault,
     undelete_vault,
 )
+from db.registry.labels import change_labels, check_label, labels_of
 from db.transaction import WriteTx
 from domain.charter import Founding
 from handlers.cli.output import json_option, note, print_json, print_record, print_table
 from handlers.cli.session import operator, session
+from handlers.cli.tenants_file import create_from_file
 from handlers.tenants import find_tenant, new_sign_in_link, provision
 
 _PER_PAGE = 100
@@ -37,21 +40,46 @@ def tenants() -> None:
 
 
 @tenants.command()
-@click.argument("slug")
-@click.option("--charter", required=True, help="The application it runs, such as choir.")
-@click.option("--name", required=True, help="What people call it.")
-@click.option("--owner", required=True, metavar="EMAIL", help="Its first person, with every right.")
+@click.argument("slug", required=False)
+@click.option("--charter", help="The application it runs, such as choir.")
+@click.option("--name", help="What people call it.")
+@click.option("--owner", metavar="EMAIL", help="Its first person, with every right.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="What the charter wants to know besides.")
+@click.option(
+    "--from", "file", metavar="FILE", type=click.File(encoding="utf-8-sig"), help="CSV file with a tenant in each line."
+)
 @json_option
-def create(slug: str, charter: str, name: str, owner: str, options: tuple[str, ...], *, as_json: bool) -> None:
+def create(
+    slug: str | None,
+    charter: str | None,
+    name: str | None,
+    owner: str | None,
+    options: tuple[str, ...],
+    file: TextIO | None,
+    *,
+    as_json: bool,
+) -> None:
     """Make a tenant and print the link by which its owner signs in, once, within 24 hours.
 
+    Or many, with --from: a CSV file with the columns slug, charter, name, owner, and more for what the charter wants
+    to know besides. Each line prints its slug and link once it is durable; a bad line is named, stops no other and
+    makes the status 1.
+
     Interrupted: the name is still free, or the tenant is complete; run it again, or get a link with `tenants link`.
+    A file goes on where it stopped: lines whose tenant is there are skipped.
 
     \b
     Example:
       vaultry tenants create aurora --charter choir --name "Aurora Choir" --owner liis@aurora.example
+      vaultry tenants create --from choirs.csv
     """
+    if file is not None:
+        if any((slug, charter, name, owner, options)):
+            raise click.UsageError("--from goes alone: the file says it all")
+        create_from_file(file, as_json=as_json)
+        return
+    if slug is None or charter is None or name is None or owner is None:
+        raise click.UsageError("wanted SLUG, --charter, --name and --owner, or --from FILE")
     founding = Founding(slug.strip().lower(), name, owner, _options(options))
     with session(makes_store=True) as services:
         made = provision(services, charter, founding, operator(services, "tenants.create"))
@@ -65,9 +93,10 @@ def create(slug: str, charter: str, name: str, owner: str, options: tuple[str, .
 @tenants.command("list")
 @click.option("--status", type=click.Choice(["active", "suspended", "deleted"]), help="Default: all but deleted.")
 @click.option("--search", metavar="TEXT", help="Part of a name or slug, or an id.")
+@click.option("--label", "label_", metavar="LABEL", help="Only those that have it.")
 @click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
 @json_option
-def list_tenants(status: str | None, search: str | None, page: int, *, as_json: bool) -> None:
+def list_tenants(status: str | None, search: str | None, label_: str | None, page: int, *, as_json: bool) -> None:
     """List the tenants, the oldest first, 100 a page.
 
     Interrupted: nothing was changed.
@@ -77,8 +106,9 @@ def list_tenants(status: str | None, search: str | None, page: int, *, as_json: 
       vaultry tenants list --status suspended
     """
     with session() as services:
+        wanted = {"search": search, "status": status, "label": None if label_ is None else check_label(label_)}
         found = services.registry_read(
-            lambda tx: list_vaults(tx, page=page, per_page=_PER_PAGE, search=search, status=status), current=True
+            lambda tx: list_vaults(tx, page=page, per_page=_PER_PAGE, **wanted), current=True
         )
     if as_json:
         print_json({"page": page, "total": found.total, "tenants": [asdict(entry) for entry in found.entries]})
@@ -187,6 +217,35 @@ def link(slug: str, email: str, *, as_json: bool) -> None:
         print_json({"slug": entry.slug, "email": email, "link": address})
     else:
         click.echo(address)
+
+
+@tenants.command()
+@click.argument("slug")
+@click.argument("add", metavar="[LABEL]...", nargs=-1)
+@click.option("--remove", metavar="LABEL", multiple=True, help="Take this one off; may be repeated.")
+@json_option
+def label(slug: str, add: tuple[str, ...], remove: tuple[str, ...], *, as_json: bool) -> None:
+    """Put labels on a tenant, or take them off; without any, print what it has.
+
+    A label is 1-40 of a-z, 0-9, dot, hyphen and underscore. By it `tenants list` and `fleet query` choose tenants.
+
+    Interrupted: all of it is done or nothing; a second time changes nothing.
+
+    \b
+    Example:
+      vaultry tenants label aurora pilot north --remove trial
+    """
+    with session() as services:
+        entry, now = find_tenant(services, slug), services.clock()
+        if add or remove:
+            actor = operator(services, "tenants.label")
+            labels = services.registry_write(lambda tx: change_labels(tx, entry.id, add, remove, now), actor, now)
+        else:
+            labels = services.registry_read(lambda tx: labels_of(tx, entry.id), current=True)
+    if as_json:
+        print_json({"slug": entry.slug, "labels": labels})
+    else:
+        click.echo(" ".join(labels))
 
 
 def _change(

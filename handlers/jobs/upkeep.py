@@ -7,10 +7,14 @@ from db.clock import Moment
 from db.idempotency import forget_old_answers
 from db.outbox import backlog, forget_old_effects
 from db.registry.api_tokens import purge_api_tokens
+from db.registry.attempts import purge_attempts
 from db.registry.directory import VaultEntry
 from db.registry.email_codes import purge_codes
+from db.registry.factors import purge_challenges
 from db.registry.one_time_links import purge_links
-from db.registry.refresh_tokens import purge_sessions
+from db.registry.security_alerts import purge_alerts
+from db.registry.sessions import purge_sessions
+from db.registry.sign_in_flows import purge_flows
 from db.registry.signing_keys import rotate_signing_keys
 from db.retention import Retention, tend
 from db.transaction import Actor, WriteTx
@@ -71,6 +75,10 @@ def forget_expired(services: Services, vault: Vault, entry: VaultEntry | None, n
             "codes": purge_codes,
             "links": purge_links,
             "sessions": purge_sessions,
+            "flows": purge_flows,
+            "challenges": purge_challenges,
+            "attempts": purge_attempts,
+            "alerts": purge_alerts,
             "api_tokens": purge_api_tokens,
         }
     removed = vault.write(

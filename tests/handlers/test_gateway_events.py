@@ -1,5 +1,6 @@
 """API Gateway's events: what reaches the application is what the same request gives behind a server of our own."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -43,6 +44,16 @@ def invoke(app, event: dict[str, Any]) -> dict[str, Any]:
 
 def got_from(event: dict[str, Any]) -> dict[str, Any]:
     return json.loads(invoke(show, event)["body"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loop() -> Iterator[None]:
+    """The event loop that Mangum takes, and by itself would leave open."""
+    mine = asyncio.new_event_loop()
+    asyncio.set_event_loop(mine)
+    yield
+    asyncio.set_event_loop(None)
+    mine.close()
 
 
 @pytest.fixture(scope="module")

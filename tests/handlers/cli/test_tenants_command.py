@@ -41,7 +41,7 @@ def test_list_filters_and_counts(shell):
 def test_show_finds_a_tenant_by_slug_and_by_id(choir):
     entry = choir.json("tenants", "show", "bella")
     assert choir.json("tenants", "show", entry["id"]) == entry
-    assert "charter     choir" in choir.ok("tenants", "show", "bella")
+    assert "charter      choir" in choir.ok("tenants", "show", "bella")
     assert "(not_found)" in choir.refused("tenants", "show", "nobody")
 
 

@@ -1,0 +1,67 @@
+"""What a vault offers one caller: the tables and verbs that its rights open. Knows charters; not documents or HTTP."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+from db.description.declared_values import read_declared_values
+from db.description.notes import Notes, read_notes
+from db.description.tables import DescribedTable, Facts, describe_tables
+from db.description.verbs import DescribedVerb, result_of
+from db.migrate import load_set
+from db.principal import Principal
+from db.registry.directory import VaultEntry
+from db.transaction import ReadTx
+from db.vault import Vault
+from domain.charter import Charter, Verb
+from handlers.identity import Identity, principal_of
+from handlers.services import Services
+
+
+class Offer(NamedTuple):
+    """The tables and verbs one caller may use. operator: whether what only operators may do is open too."""
+
+    tables: tuple[DescribedTable, ...]
+    verbs: tuple[DescribedVerb, ...]
+    operator: bool = False
+
+
+def offer_to(services: Services, vault: Vault, tx: ReadTx, entry: VaultEntry, identity: Identity) -> Offer:
+    """What the caller of a request is offered."""
+    charter, token = services.charter(entry), identity.token
+    principal = principal_of(tx, identity, entry, charter)
+    tables = [known.table for known in charter.resources if token is None or token.may_read(known.table)]
+    read_only = token is not None and token.read_only
+    verbs = [verb for verb in charter.verbs if token is None or token.may_call(verb.name, writes=verb.writes)]
+    offer = described(services, vault, tx, charter, principal, tables, verbs, read_only=read_only)
+    return offer._replace(operator=identity.kind == "operator")
+
+
+def described(
+    services: Services,
+    vault: Vault,
+    tx: ReadTx,
+    charter: Charter,
+    principal: Principal,
+    tables: Iterable[str],
+    verbs: Iterable[Verb],
+    *,
+    read_only: bool = False,
+) -> Offer:
+    """Those of the tables and verbs that the principal may use at all."""
+    reached = frozenset(tables)
+    resources = {resource.table: resource for resource in charter.resources if resource.table in reached}
+    facts = Facts(services.schema(vault, tx), read_declared_values(tx), _notes(charter.sets))
+    open_verbs = [verb for verb in verbs if not verb.allow or principal.may(*verb.allow)]
+    return Offer(
+        describe_tables(facts, resources, principal, read_only=read_only),
+        tuple(
+            DescribedVerb(verb.name, verb.writes, verb.summary, verb.params, result_of(verb.run)) for verb in open_verbs
+        ),
+    )
+
+
+@cache
+def _notes(sets: tuple[str, ...]) -> Notes:
+    """What the migration sets of these names say."""
+    return read_notes(map(load_set, sets))
