@@ -20,9 +20,7 @@ from db.transaction import Actor, ReadTx
 REDACTED = "[redacted]"
 # The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps, and
 # which object of the store holds which content.
-UNAUDITED = frozenset(
-    {"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations", "vaultry_blobs"}
-)
+UNAUDITED = frozenset({"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations", "vaultry_blobs"})
 
 _KEYS_TABLE = "vaultry_personal_keys"
 _PENDING = """

@@ -5,6 +5,7 @@ is not declared here is an error, because a misspelt limit that is silently igno
 refuses to start. Secrets never appear in a repr, a row of `documentation()` or an error message.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -61,7 +62,8 @@ class Settings:
         metadata=_about(
             "Folder for the SQLite files that are rebuilt from the logs; may be emptied while nothing runs",
             "path",
-            default="`cache` inside the store's folder, `/tmp/vaultry` on Lambda, else `./data/cache`",
+            default="`cache` inside the store's folder, `/tmp/vaultry` on Lambda, else `./data/cache-` and a digest "
+            "of `VAULTRY_STORE`",
         )
     )
     base_url: str = field(
@@ -230,7 +232,7 @@ class Settings:
         values.setdefault("base_url", "http://127.0.0.1:8000")
         values.setdefault("issuer", values["base_url"])
         values.setdefault("log", "json" if on_lambda else "text")
-        values.setdefault("cache", Path(_LAMBDA_CACHE) if on_lambda else (folder or Path("data")) / "cache")
+        values.setdefault("cache", Path(_LAMBDA_CACHE) if on_lambda else _cache_folder(folder, values["store"]))
         if "mail" not in values:
             values["mail"] = f"folder:{_local(folder, 'MAIL') / 'outbox'}"
         if values["mail"].startswith("folder:"):
@@ -305,6 +307,13 @@ def documentation(settings: Settings | None = None) -> list[SettingRow]:
             SettingRow(PREFIX + known.name.upper(), known.metadata["unit"], default, known.metadata["meaning"], value)
         )
     return rows
+
+
+def _cache_folder(folder: Path | None, store: str) -> Path:
+    """Where local copies go by default. Copies of two stores never share a folder: their vaults may share an id."""
+    if folder is not None:
+        return folder / "cache"
+    return Path("data") / f"cache-{hashlib.blake2b(store.encode(), digest_size=6).hexdigest()}"
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ Resolve = Callable[[str, int], list[str]]
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
 # Addresses that stand for an IPv4 address behind a translator.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# 6to4 leads through whatever relay is near, and is given up (RFC 7526): nothing public is there.
+_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -33,7 +35,7 @@ def is_public(address: IpAddress) -> bool:
     inner = _embedded(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast and address not in _METADATA
+    return address.is_global and not address.is_multicast and address not in _METADATA and address not in _SIX_TO_FOUR
 
 
 def _is_loopback(address: IpAddress) -> bool:
@@ -46,7 +48,7 @@ def _embedded(address: IpAddress) -> IpAddress | None:
         return None
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
+    return address.ipv4_mapped
 
 
 class TargetNetwork(httpcore.NetworkBackend):

@@ -136,6 +136,15 @@ def test_a_relative_folder_becomes_an_absolute_address(tmp_path, monkeypatch):
     assert Settings.from_env({"VAULTRY_STORE": "file:./my data"}).store_address == (tmp_path / "my data").as_uri()
 
 
+def test_copies_of_two_stores_never_share_a_folder():
+    caches = {
+        Settings.from_env(S3 | {"VAULTRY_STORE": store}).cache
+        for store in ("s3://choirs/b", "s3://choirs/c", "s3://choirs/b")
+    }
+    assert len(caches) == 2
+    assert all(cache.parent == Path("data") and cache.name.startswith("cache-") for cache in caches)
+
+
 def test_on_lambda_the_cache_is_the_writable_folder_and_the_log_is_json():
     settings = Settings.from_env({**S3, "AWS_LAMBDA_FUNCTION_NAME": "api"})
     assert (str(settings.cache), settings.log) == ("/tmp/vaultry", "json")

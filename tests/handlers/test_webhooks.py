@@ -163,6 +163,7 @@ def test_a_body_over_the_limit_is_refused(target, size):
         "100.100.100.200", "168.63.129.16", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1",
         "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
         "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::",
+        "2002:101:101::",
     ],
 )  # fmt: skip
 def test_addresses_inside_are_not_public(address):
