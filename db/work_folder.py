@@ -40,7 +40,12 @@ def _sweep(root: Path) -> None:
     for folder in root.iterdir():
         if not folder.is_dir():
             continue
-        held = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            held = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Its owner is removing it, or was killed before there was a lock: the gate lets nobody be in between.
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         try:
             with suppress(BlockingIOError):
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

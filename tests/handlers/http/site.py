@@ -192,7 +192,6 @@ def make_site(folder: Path, clock: Callable[[], Moment], **settings: str) -> Sit
     """A new site, or the same one again in another process. settings: `VAULTRY_` names in lower case."""
     environ = {
         "VAULTRY_STORE": f"file:{folder / 'store'}",
-        "VAULTRY_CACHE": f"{folder / 'cache'}",
         "VAULTRY_MAIL": f"folder:{folder / 'mail'}",
         "VAULTRY_BASE_URL": "https://choirs.example",
         **{f"VAULTRY_{name.upper()}": value for name, value in settings.items()},

@@ -34,6 +34,7 @@ def site(tmp_path, clock: Clock, s3: MotoS3) -> Iterator[Site]:
         store=s3.url(f"files/{tmp_path.name}"),
         secret="s" * 40,
         mail_from="post@choirs.example",
+        cache=str(tmp_path / "cache"),
         file_redirect_bytes="5000",
     )
     yield site
