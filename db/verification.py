@@ -27,7 +27,8 @@ from db.transaction import ReadTx
 from db.vault import Vault
 from db.vault_file import mark_rollback
 
-_CHECKERS = 8
+# Each holds the parts of an object in the making, and what its thread allocates stays with it.
+_CHECKERS = 4
 _NAMED = 5
 _LISTED = 20
 _SOUND = "ok"

@@ -35,7 +35,7 @@ from tests.moto_s3 import clean_environment
 
 ROOT = Path(__file__).parent.parent.parent
 MEGABYTES = 64
-MORE_BYTES = 32 << 20
+MORE_BYTES = 24 << 20
 
 
 @pytest.fixture(scope="module")
