@@ -9,12 +9,12 @@ from benchmarks.engine import ACTOR
 from benchmarks.table import Line, microseconds
 from db.clock import Moment, timestamp_ms
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
 from db.principal import Principal, find_principal
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx
-from db.vault import Vault
+from db.vault.opening import Kind, Site, create_vault
+from db.vault.vault import Vault
 from domain.choir.charter import CHOIR
 
 ROUNDS = 15

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.table import Line, microseconds
 from db.clock import system_moment
-from db.history import current_database
+from db.history.points import current_database
 from db.registry.api_tokens import TokenReach, create_api_token
 from db.transaction import Actor, WriteTx
 from domain.charter import Founding

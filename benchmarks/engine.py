@@ -9,12 +9,12 @@ from pathlib import Path
 
 from benchmarks.table import Line, in_turns, microseconds
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
+from db.schema.migrate import load_set
 from db.stores.base import ObjectStore, StoredObject
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor, ReadTx, WriteTx
-from db.vault import Vault
+from db.vault.opening import Kind, Site, create_vault
+from db.vault.vault import Vault
 
 ACTOR = Actor("benchmark", "system", "benchmark", "benchmark.write")
 WRITERS = 64

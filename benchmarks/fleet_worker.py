@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 
-from db.migrate import MigrationSet, Step
-from db.open_vault import Kind
 from db.registry.directory import find_slug
+from db.schema.migrate import MigrationSet, Step
 from db.transaction import Actor, WriteTx
+from db.vault.opening import Kind
 from domain.charter import Charter
 from handlers.bulk_provisioning import Line, provision_lines
 from handlers.drills import drill_vault

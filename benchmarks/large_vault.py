@@ -26,14 +26,14 @@ from typing import Any
 
 from benchmarks.engine import ACTOR, CountingStore, insert
 from benchmarks.table import Line, print_table
-from db.history import current_database_file, find_point, fork, restore
+from db.history.points import current_database_file, find_point, fork, restore
+from db.history.verification import verify_content, verify_objects
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault, open_vault
-from db.retention import make_snapshot
+from db.log.retention import make_snapshot
+from db.schema.migrate import load_set
 from db.stores import open_store
-from db.vault import Vault
-from db.verification import verify_content, verify_objects
+from db.vault.opening import Kind, Site, create_vault, open_vault
+from db.vault.vault import Vault
 
 MEGABYTES = int(os.environ.get("VAULTRY_BENCH_MB", "1024"))
 KEYS = KeyRing("benchmark-secret-" * 3)

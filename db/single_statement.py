@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db.constraints import translate
 from db.errors import Forbidden, Invalid, VaultError
+from db.schema.constraints import translate
 from db.sql_text import split_statements
 from db.transaction import ReadTx, SqlValue, Statement, WriteTx
 

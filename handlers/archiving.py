@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from db.archive_database import (
+from db.archive.database import (
     DataKey,
     chain_verdict,
     count_tables,
@@ -17,20 +17,20 @@ from db.archive_database import (
     read_keys,
     refuse_odd_lookups,
 )
-from db.archive_file import ArchiveWriter, manifest_text, member_list
-from db.archive_trust import KIND, public_key_of, sign_manifest
-from db.difference import opened_file
-from db.export import plain_file
+from db.archive.export import plain_file
+from db.archive.file import ArchiveWriter, manifest_text, member_list
+from db.archive.passphrase import wrap_under
+from db.archive.trust import KIND, public_key_of, sign_manifest
+from db.audit.imported import audit_head, audit_lines
 from db.files.keys import file_objects, files_prefix
-from db.history import Point, current_database_file, database_file_at, find_point
-from db.imported_audit import audit_head, audit_lines
-from db.log_fetch import fetch_each
-from db.passphrase import wrap_under
+from db.history.difference import opened_file
+from db.history.points import Point, current_database_file, database_file_at, find_point
+from db.log.fetch import fetch_each
 from db.personal import PersonalCipher
 from db.registry.directory import VaultEntry
 from db.registry.signing_keys import current_signer
-from db.schema_state import newest_numbers
-from db.vault import Vault
+from db.schema.state import newest_numbers
+from db.vault.vault import Vault
 from handlers.looking_back import personal_columns, todays_cipher
 from handlers.services import Services
 

@@ -11,23 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from db.archive_database import Arrival, DataKey, make_at_home
-from db.archive_file import ArchiveReader, Member, damaged
-from db.archive_trust import KIND, SignedManifest, read_manifest
+from db.archive.database import Arrival, DataKey, make_at_home
+from db.archive.file import ArchiveReader, Member, damaged
+from db.archive.passphrase import unwrap_under
+from db.archive.trust import KIND, SignedManifest, read_manifest
+from db.audit.imported import audit_lines
 from db.clock import Moment
-from db.difference import opened_file
 from db.errors import Conflict, Invalid, Unavailable, VaultError
 from db.files.keys import files_prefix
-from db.imported_audit import audit_lines
-from db.open_vault import create_vault
-from db.passphrase import unwrap_under
+from db.history.difference import opened_file
 from db.personal import PersonalCipher
 from db.registry.directory import NewVault, VaultEntry, create_vault_entry
 from db.registry.scratch_vaults import scratch_of_run, strike_scratch
 from db.registry.slugs import slug_availability
-from db.schema_state import read_schema_state
+from db.schema.state import read_schema_state
 from db.stores.base import ObjectExists, check_key
 from db.transaction import Actor, WriteTx
+from db.vault.opening import create_vault
 from domain.charters import CHARTERS
 from handlers.archiving import AUDIT, DATABASE, FILES, OPEN, VERSION, key_place
 from handlers.fleet.scratch import Run, drop_scratch, list_before_making, scratch_run

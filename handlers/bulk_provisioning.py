@@ -11,16 +11,16 @@ from functools import partial
 from itertools import islice
 from typing import Literal
 
-from db.constraints import constraints_translated
 from db.errors import Conflict, Invalid, VaultError
 from db.fields import normalise_email
-from db.open_vault import create_vault
 from db.registry.directory import NewVault, create_vault_entry, find_slug
 from db.registry.one_time_links import create_link_token
 from db.registry.scratch_vaults import scratch_lists, strike_scratch
 from db.registry.slugs import normalise_slug, slug_availability
-from db.schema_state import expected_digest
+from db.schema.constraints import constraints_translated
+from db.schema.state import expected_digest
 from db.transaction import Actor, ReadTx, WriteTx
+from db.vault.opening import create_vault
 from domain.charter import Founding
 from domain.charters import CHARTERS
 from handlers.fleet.scratch import Run, drop_scratch, list_before_making, scratch_run

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from db.bookmark import parse_bookmark
 from db.clock import Moment
 from db.errors import Invalid
 from db.fields import is_json_object
-from db.freshness import FIRST_UNCONSTRAINED, Freshness, instant
+from db.log.bookmark import parse_bookmark
+from db.vault.freshness import FIRST_UNCONSTRAINED, Freshness, instant
 
 FORM_FIELDS = 100
 

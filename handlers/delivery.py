@@ -11,7 +11,7 @@ from db.errors import Invalid, VaultError
 from db.keyring import KeyRing
 from db.outbox import OutboxRow, claim, due, mark_delivered, mark_failed, release
 from db.transaction import Actor, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from db.webhook_secrets import ensure_webhook_secret, webhook_secrets
 from handlers.mail import Mail, MailSender
 from handlers.webhooks import HookSender, Webhook

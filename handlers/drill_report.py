@@ -7,12 +7,12 @@ from typing import Any
 
 from db.clock import Moment
 from db.errors import Invalid, NotFound, StoreUnavailable
+from db.history.verification import Finding
 from db.registry.drills import Drilled, last_drill, record_drill
 from db.registry.signed_documents import SignedDocument, read_document, sign_document
 from db.registry.signing_keys import current_signer
 from db.stores.base import ObjectExists, OutcomeUnknown
 from db.transaction import Actor
-from db.verification import Finding
 from handlers.services import Services
 
 KIND = "vaultry-drill"

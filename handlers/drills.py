@@ -1,7 +1,7 @@
 """Restore drills: is every vault's backup proven? Which vault next, by which program, and a signed report of it.
 
-Proves with `db.drill`. Safe twice at once and killed anywhere: a drill changes no vault, and counts from the moment its
-report is recorded. The registry is drilled like a vault.
+Proves with `db.history.drill`. Safe twice at once and killed anywhere: a drill changes no vault, and counts from the
+moment its report is recorded. The registry is drilled like a vault.
 """
 
 import hashlib
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db.audit_links import Link
-from db.bookmark import Bookmark, parse_bookmark
+from db.audit.links import Link
 from db.clock import Moment, timestamp
-from db.database_file import write_database
-from db.drill import LastSeen, copy_live, damaged, differences, digest_of, examine, last_seen, row_counts
 from db.errors import CorruptLog, NotFound
 from db.events import DrillFailed, DrillNotDone, emit
-from db.log import CommitLog
-from db.ltx import TXID
+from db.history.drill import LastSeen, copy_live, damaged, differences, digest_of, examine, last_seen, row_counts
+from db.log.bookmark import Bookmark, parse_bookmark
+from db.log.commit_log import CommitLog
+from db.log.ltx import TXID
 from db.registry.audit_anchors import find_anchor
 from db.registry.directory import VaultEntry, find_vault
 from db.registry.drills import REGISTRY, Drilled, due_today, last_drill, standings
-from db.work_folder import work_folder
+from db.vault.database_file import write_database
+from db.vault.work_folder import work_folder
 from handlers.drill_report import DrillReport, content_of, keep_report
 from handlers.jobs.opening import opened
 from handlers.litestream import LitestreamFailed, find_litestream, litestream_version, restore_with_litestream

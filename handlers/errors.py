@@ -5,7 +5,6 @@ import logging
 import sqlite3
 import traceback
 
-from db.constraints import translate
 from db.errors import (
     CommitUnknown,
     Conflict,
@@ -24,6 +23,7 @@ from db.errors import (
     Unavailable,
     VaultError,
 )
+from db.schema.constraints import translate
 from handlers.reply import Reply
 
 STATUS: dict[type[VaultError], int] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from db.errors import VaultError
-from db.ltx import TXID
+from db.log.ltx import TXID
 from handlers.settings import PREFIX, Settings
 
 _TIMEOUT_S = 600

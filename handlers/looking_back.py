@@ -1,14 +1,14 @@
 """What the commands about a vault's past share: what may be shown of it. Knows charters."""
 
-from db.audit import REDACTED
-from db.difference import RowChange
+from db.audit.redaction import Redaction
+from db.audit.trail import REDACTED
+from db.history.difference import RowChange
+from db.history.row_effects import Effect
+from db.history.row_writes import key_names
 from db.personal import PersonalCipher, load_cipher
-from db.redaction import Redaction
 from db.registry.directory import VaultEntry
-from db.row_effects import Effect
-from db.row_writes import key_names
-from db.schema import Schema
-from db.vault import Vault
+from db.schema.schema import Schema
+from db.vault.vault import Vault
 from handlers.services import Services
 
 

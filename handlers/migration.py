@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from db.errors import VaultError
-from db.migrate import MigrationSet, due_steps, read_ledger
-from db.open_vault import Kind, open_vault
 from db.registry.directory import VaultEntry
+from db.schema.migrate import MigrationSet, due_steps, read_ledger
 from db.transaction import Actor
-from db.vault import Vault
+from db.vault.opening import Kind, open_vault
+from db.vault.vault import Vault
 from handlers.services import REGISTRY_ID, Services
 from handlers.vault_state import record_state, vault_state
 

@@ -8,8 +8,8 @@ so whatever is not certified is found again and finished.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
+from db.archive.erasure import count_objects, data_keys, destroy_key, remove_copies, remove_objects
 from db.clock import Moment
-from db.erasure import count_objects, data_keys, destroy_key, remove_copies, remove_objects
 from db.errors import VaultError
 from db.registry.directory import VaultEntry, vaults_to_forget
 from db.registry.erasures import (

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.clock import Moment
-from db.constraints import constraints_translated
 from db.errors import Forbidden, Invalid, NotFound, VaultError
 from db.fields import Field, from_text, parse_fields
 from db.principal import Principal
 from db.registry.directory import VaultEntry
 from db.rest.references import resolve_references
 from db.rest.run import insert_rows
+from db.schema.constraints import constraints_translated
 from db.transaction import Actor, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from domain.charter import Charter, Verb
 from handlers.services import Services
 

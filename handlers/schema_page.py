@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from db.migrate import load_set
-from db.schema_file import Section, schema_text
+from db.schema.migrate import load_set
+from db.schema.sql_file import Section, schema_text
 from domain.charters import CHARTERS
 
 SCHEMA_FILE = Path(__file__).parents[1] / "schema.sql"

@@ -9,12 +9,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from db.cache_discard import discard_copies
 from db.clock import Moment, system_moment
 from db.errors import CommitUnknown, Conflict, NotFound, VaultError
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault, open_vault
 from db.outbox import next_delivery
 from db.personal import REDACTED_COLUMNS as PERSONAL_KEYS
 from db.registry.directory import VaultEntry, find_slug, require_active
@@ -23,12 +20,15 @@ from db.registry.refusal import REDACTED_COLUMNS, UNAUDITED
 from db.registry.request_counts import add_requests
 from db.registry.signing_keys import VerificationKeys, rotate_signing_keys, verification_keys
 from db.registry.verified_tokens import VerifiedTokens
-from db.schema import Schema, read_schema
+from db.schema.migrate import load_set
+from db.schema.schema import Schema, read_schema
 from db.stores import open_store
 from db.stores.base import ObjectStore
 from db.transaction import Actor, ReadTx, WriteTx
-from db.vault import FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
-from db.vault_pool import VaultPool
+from db.vault.cache_discard import discard_copies
+from db.vault.opening import Kind, Site, create_vault, open_vault
+from db.vault.pool import VaultPool
+from db.vault.vault import FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
 from domain.charter import Charter
 from domain.charters import CHARTERS
 from handlers.request_counter import RequestCounter

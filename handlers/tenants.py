@@ -9,9 +9,7 @@ from db.clock import Moment
 from db.errors import Conflict, Invalid, NotFound
 from db.fields import normalise_email
 from db.files.copying import copy_contents
-from db.history import Point, fork
-from db.migrate import MigrationSet
-from db.open_vault import create_vault
+from db.history.points import Point, fork
 from db.principal import Principal
 from db.registry.directory import (
     MAX_PER_PAGE,
@@ -24,9 +22,11 @@ from db.registry.directory import (
 )
 from db.registry.one_time_links import create_link_token
 from db.registry.slugs import slug_availability
-from db.schema_state import expected_digest, read_schema_state
+from db.schema.migrate import MigrationSet
+from db.schema.state import expected_digest, read_schema_state
 from db.transaction import Actor, WriteTx
-from db.vault import Vault
+from db.vault.opening import create_vault
+from db.vault.vault import Vault
 from domain.charter import Founding
 from domain.charters import CHARTERS
 from handlers.identity import Identity, principal_of

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from db.errors import VaultError
-from db.freshness import FIRST_UNCONSTRAINED
 from db.registry.directory import record_vault_state
-from db.schema_state import SchemaState, read_schema_state
+from db.schema.state import SchemaState, read_schema_state
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.freshness import FIRST_UNCONSTRAINED
+from db.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

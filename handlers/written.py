@@ -7,7 +7,7 @@ from db.idempotency import answer_once, request_digest
 from db.principal import Principal
 from db.registry.directory import VaultEntry
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from domain.charter import Charter
 from handlers.call import Call
 from handlers.identity import Identity, actor_of, principal_of

@@ -77,14 +77,18 @@ def test_a_module_imports_from_its_own_room_and_the_ones_below(module):
 @pytest.mark.parametrize(
     ("module", "source", "rooms"),
     [
-        ("db/vault.py", "from handlers.app import x", {"handlers"}),
-        ("db/vault.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import domain.choir", {"domain"}),
-        ("db/vault.py", "def f():\n    from domain import choir", {"domain"}),
-        ("db/vault.py", "import importlib\nimportlib.import_module('domain.choir')", {"domain"}),
+        ("db/vault/vault.py", "from handlers.app import x", {"handlers"}),
+        (
+            "db/vault/vault.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import domain.choir",
+            {"domain"},
+        ),
+        ("db/vault/vault.py", "def f():\n    from domain import choir", {"domain"}),
+        ("db/vault/vault.py", "import importlib\nimportlib.import_module('domain.choir')", {"domain"}),
         ("db/rest/plan.py", "from ..vault import x", {"db"}),
         ("db/rest/plan.py", "from ...domain import x", {"outside"}),
-        ("db/vault.py", "from tests.lambda_runtime import x", {"tests"}),
-        ("db/vault.py", "import sqlite3", set()),
+        ("db/vault/vault.py", "from tests.lambda_runtime import x", {"tests"}),
+        ("db/vault/vault.py", "import sqlite3", set()),
     ],
 )
 def test_every_way_to_import_is_seen(module, source, rooms):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from db.migrate import MigrationSet
+from db.schema.migrate import MigrationSet
 
 __all__ = ["Notes", "read_notes"]
 

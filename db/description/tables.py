@@ -10,7 +10,7 @@ from db.fields import Day, Field, Instant
 from db.principal import Principal
 from db.resources import Resource
 from db.rest.visibility import is_open, visible_table
-from db.schema import Column, Schema, Table
+from db.schema.schema import Column, Schema, Table
 
 __all__ = ["DescribedColumn", "DescribedTable", "Facts", "Reference", "describe_tables"]
 

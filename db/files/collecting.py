@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from db.clock import Moment
 from db.files.keys import blob_key, file_objects, uploads_prefix
 from db.files.ledger import known_objects, release, release_is_due
-from db.retention import DAY_MS
+from db.log.retention import DAY_MS
 from db.stores.base import ObjectStore
 from db.transaction import Actor
-from db.vault import Vault
+from db.vault.vault import Vault
 
 # No upload may take longer, from its first byte in the store to its commit.
 UPLOAD_SECONDS = 86400

@@ -14,10 +14,10 @@ from db.errors import StoreUnavailable, VaultError
 from db.files.keys import blob_key
 from db.files.ledger import Blob, BlobGone, adopt, find_blob, knows_object, share
 from db.files.spool import Spool
-from db.log_fetch import fetch_range
+from db.log.fetch import fetch_range
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore, OutcomeUnknown
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 
 T = TypeVar("T")
 # Takes the transaction and gives it the content its file refers to; done before anything else is written.

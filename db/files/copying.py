@@ -5,10 +5,10 @@ from pathlib import Path
 from db.clock import Moment
 from db.files.keys import blob_key
 from db.files.ledger import Blob, forget_unreferred, keeps_files
-from db.log_fetch import fetch_range
+from db.log.fetch import fetch_range
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore
 from db.transaction import Actor, ReadTx
-from db.vault import Vault
+from db.vault.vault import Vault
 
 _BLOBS = "SELECT sha256, size, object FROM vaultry_blobs"
 

@@ -5,8 +5,8 @@ is not complete. Both stand beside the vault's log, so that whatever removes the
 the same content in two vaults is two objects.
 """
 
-from db.open_vault import check_id
 from db.stores.base import ObjectStore, StoredObject
+from db.vault.opening import check_id
 
 
 def files_prefix(vault_id: str) -> str:

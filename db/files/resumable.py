@@ -15,7 +15,7 @@ from db.errors import Conflict, Gone, Invalid, NotFound, StoreUnavailable
 from db.files.collecting import UPLOAD_SECONDS
 from db.files.keys import uploads_prefix
 from db.files.spool import Spool
-from db.log_fetch import fetch_each
+from db.log.fetch import fetch_each
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore, OutcomeUnknown, StoredObject
 
 MOST_PARTS = 4_000

@@ -21,7 +21,7 @@ from db.rest.sql import ordered_keys, read_statement, state_statement, target_co
 from db.rest.upsert import insert_all
 from db.rest.visibility import allowed_sql
 from db.rest.writing import Key, Writing, key_json
-from db.schema import Schema
+from db.schema.schema import Schema
 from db.transaction import Row, Statement
 
 __all__ = ["Change"]

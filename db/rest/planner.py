@@ -19,7 +19,7 @@ from db.rest.relations import find_relationship
 from db.rest.request import ReadRequest
 from db.rest.select import Embed, SelectItem
 from db.rest.visibility import VisibleTable, policy_values, visible_table
-from db.schema import Schema, Table
+from db.schema.schema import Schema, Table
 
 __all__ = ["Resources", "find_resource", "plan_read", "plan_rows", "whole_row"]
 

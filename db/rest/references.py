@@ -10,7 +10,7 @@ from db.principal import Principal
 from db.resources import Resource
 from db.rest.request import ReadRequest, parse_request
 from db.rest.run import read
-from db.schema import Schema
+from db.schema.schema import Schema
 from db.transaction import ReadTx
 
 __all__ = ["resolve_references"]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from db.errors import Invalid
 from db.resources import Resource
-from db.schema import ForeignKey, Schema, Table
+from db.schema.schema import ForeignKey, Schema, Table
 
 __all__ = ["Junction", "Relationship", "find_relationship"]
 

@@ -19,7 +19,7 @@ from db.rest.sql import read_statement
 from db.rest.upsert import insert_all
 from db.rest.visibility import keeps_time_out
 from db.rest.writing import Writing
-from db.schema import Schema
+from db.schema.schema import Schema
 from db.transaction import ReadTx, Row, WriteTx
 
 __all__ = ["RestAnswer", "WriteRequest", "answer_read", "insert_rows", "read", "write"]

@@ -10,7 +10,7 @@ from db.fields import JsonObject, ListOf
 from db.json_sql import identifier, literal
 from db.principal import Principal
 from db.resources import Policy, Resource
-from db.schema import Column, Table, is_timeless
+from db.schema.schema import Column, Table, is_timeless
 from db.transaction import SqlValue
 
 __all__ = [

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.clock import Moment
-from db.constraints import constraints_translated
 from db.errors import Forbidden, Invalid, NotAuthenticated, VaultError
 from db.fields import parse_fields
 from db.json_sql import identifier, literal
@@ -14,7 +13,8 @@ from db.principal import Principal
 from db.resources import Policy, Resource, Values
 from db.rest.sql import keys_condition
 from db.rest.visibility import allowed_sql, is_open, missing_column, policy_values
-from db.schema import Table
+from db.schema.constraints import constraints_translated
+from db.schema.schema import Table
 from db.transaction import Row, SqlValue, Statement, WriteTx
 
 __all__ = ["Key", "Writing", "key_json"]

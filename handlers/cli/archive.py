@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from db.archive_file import ArchiveReader, Member, opened_archive
-from db.archive_trust import SignedManifest, jwks_fingerprints, own_fingerprints, require_trusted
+from db.archive.export import appearing
+from db.archive.file import ArchiveReader, Member, opened_archive
+from db.archive.trust import SignedManifest, jwks_fingerprints, own_fingerprints, require_trusted
 from db.errors import Conflict, Invalid
-from db.export import appearing
 from handlers.archiving import Wish, write_archive
 from handlers.arriving import check_archive, import_archive, judge, needs_passphrase, require_free
 from handlers.cli.output import json_option, note, print_json

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from db.difference import RowChange
-from db.redaction import Redaction
+from db.audit.redaction import Redaction
+from db.history.difference import RowChange
 from db.transaction import SqlValue
 from handlers.cli.output import note, printable
 

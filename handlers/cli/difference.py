@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from db.audit import UNAUDITED
-from db.difference import changed_rows, schema_changes
+from db.audit.redaction import Redaction
+from db.audit.trail import UNAUDITED
 from db.errors import NotFound
-from db.history import Point, find_point
-from db.past_state import past_database
-from db.redaction import Redaction
-from db.schema import Schema, read_schema
+from db.history.difference import changed_rows, schema_changes
+from db.history.past_state import past_database
+from db.history.points import Point, find_point
+from db.schema.schema import Schema, read_schema
 from handlers.cli.changes import change_json, change_line
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, session

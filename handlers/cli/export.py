@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from db.archive.export import appearing, plain_file
 from db.errors import Conflict, Invalid
-from db.export import appearing, plain_file
-from db.history import current_database_file, database_file_at, find_point
+from db.history.points import current_database_file, database_file_at, find_point
 from db.personal import load_cipher
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.session import living_tenant, session

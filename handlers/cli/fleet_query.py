@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from db.export import write_whole
+from db.archive.export import write_whole
 from db.transaction import SqlValue
 from domain.charters import CHARTERS
 from handlers.cli.output import json_option, note, print_table, printable

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
-from db.history import Point, find_point
-from db.history import restore as restore_vault
-from db.vault import Vault
+from db.history.points import Point, find_point
+from db.history.points import restore as restore_vault
+from db.vault.vault import Vault
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.row_restore import refuse_row_options, restore_table
 from handlers.cli.session import living_tenant, operator, session

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from db.constraints import translate
 from db.errors import VaultError
+from db.schema.constraints import translate
 from handlers.cli.output import printable
 
 INTERRUPTED = 130

@@ -2,15 +2,15 @@
 
 import click
 
-from db.difference import opened_file
 from db.errors import Invalid
-from db.history import find_point
-from db.past_state import bring_file_up, past_file
-from db.rehearsal import perform, rehearse
-from db.row_effects import Effect
-from db.row_restore import Wish, parse_filters, restore_rows
-from db.schema import read_schema
-from db.schema_hold import read_hold
+from db.history.difference import opened_file
+from db.history.past_state import bring_file_up, past_file
+from db.history.points import find_point
+from db.history.rehearsal import perform, rehearse
+from db.history.row_effects import Effect
+from db.history.row_restore import Wish, parse_filters, restore_rows
+from db.schema.hold import read_hold
+from db.schema.schema import read_schema
 from db.transaction import WriteTx
 from handlers.cli.changes import ask, change_json, note_changes
 from handlers.cli.output import note, print_json

@@ -4,8 +4,8 @@ import difflib
 
 import click
 
+from db.archive.export import write_whole
 from db.errors import Conflict
-from db.export import write_whole
 from handlers.cli.output import json_option, note, print_json
 from handlers.schema_page import SCHEMA_FILE, schema_page
 

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import click
 
-from db.bookmark import is_of_vault, parse_bookmark
 from db.errors import Invalid
-from db.ltx import TXID
-from db.timeline import Entry, Work, list_history
-from db.vault import Vault
+from db.history.timeline import Entry, Work, list_history
+from db.log.bookmark import is_of_vault, parse_bookmark
+from db.log.ltx import TXID
+from db.vault.vault import Vault
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, session
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from db.archive.export import write_whole
 from db.description.python_types import python_types
 from db.description.typescript import typescript
 from db.errors import Invalid
-from db.export import write_whole
 from db.transaction import ReadTx
 from handlers.cli.output import json_option, print_json
 from handlers.cli.session import living_tenant, session

@@ -2,12 +2,12 @@
 
 import click
 
-from db.rehearsal import perform, rehearse
-from db.row_effects import Effect
-from db.schema import read_schema
+from db.history.rehearsal import perform, rehearse
+from db.history.row_effects import Effect
+from db.history.undo import undo as undo_rows
+from db.history.undo_plan import plan_undo
+from db.schema.schema import read_schema
 from db.transaction import WriteTx
-from db.undo import undo as undo_rows
-from db.undo_plan import plan_undo
 from handlers.cli.changes import ask, change_json, note_changes
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.session import living_tenant, operator, session

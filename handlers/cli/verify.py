@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 import click
 
 from db.errors import VaultError
-from db.log import CommitLog
-from db.verification import Finding, verify_content, verify_objects
+from db.history.verification import Finding, verify_content, verify_objects
+from db.log.commit_log import CommitLog
 from handlers.cli.output import json_option, print_json, printable
 from handlers.cli.progress import Report, progress
 from handlers.cli.session import session

@@ -8,11 +8,11 @@ from db.description.declared_values import read_declared_values
 from db.description.notes import Notes, read_notes
 from db.description.tables import DescribedTable, Facts, describe_tables
 from db.description.verbs import DescribedVerb, result_of
-from db.migrate import load_set
 from db.principal import Principal
 from db.registry.directory import VaultEntry
+from db.schema.migrate import load_set
 from db.transaction import ReadTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from domain.charter import Charter, Verb
 from handlers.identity import Identity, principal_of
 from handlers.services import Services

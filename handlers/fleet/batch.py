@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from db.registry.rollout_vaults import Outcome, note_bookmark, note_outcome
 from db.transaction import Actor, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from domain.charters import CHARTERS
 from handlers.fleet.one_vault import (
     FAILURES,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal
 
-from db.bookmark import parse_bookmark
-from db.ltx import TXID
-from db.schema_hold import read_hold
-from db.schema_state import LastSteps, last_steps, newest_numbers
-from db.timeline import Entry, list_history
-from db.vault import Vault
+from db.history.timeline import Entry, list_history
+from db.log.bookmark import parse_bookmark
+from db.log.ltx import TXID
+from db.schema.hold import read_hold
+from db.schema.state import LastSteps, last_steps, newest_numbers
+from db.vault.vault import Vault
 from domain.charters import CHARTERS
 from handlers.fleet.one_vault import FAILURES, Failure, failure_of, open_as_is
 from handlers.fleet.scratch import Run

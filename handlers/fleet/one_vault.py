@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from db.clock import Moment
 from db.errors import VaultError
-from db.freshness import FIRST_UNCONSTRAINED
-from db.migrate import MigrationSet, Step, migrate
-from db.open_vault import Kind, Site, open_vault
-from db.schema_state import bookmark_before, newest_numbers, step_after
-from db.vault import Vault
+from db.schema.migrate import MigrationSet, Step, migrate
+from db.schema.state import bookmark_before, newest_numbers, step_after
+from db.vault.freshness import FIRST_UNCONSTRAINED
+from db.vault.opening import Kind, Site, open_vault
+from db.vault.vault import Vault
 from handlers.vault_state import VaultState, vault_state
 
 # What may go wrong with one vault: it is that vault's failure and stops no other.

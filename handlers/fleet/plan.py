@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from db.registry.standings import StandingGroup, standing_alike, standing_groups
-from db.schema_state import expected_digest
+from db.schema.state import expected_digest
 from handlers.fleet.target import Stand, release_target
 from handlers.services import Services
 

@@ -14,11 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
-from db.history import fork
-from db.open_vault import Kind
+from db.history.points import fork
 from db.registry.standings import Standing
 from db.transaction import Actor
-from db.vault import Vault
+from db.vault.opening import Kind
+from db.vault.vault import Vault
 from domain.charters import CHARTERS
 from handlers.fleet.one_vault import FAILURES, Failure, bring_to, failure_of, look, open_as_is
 from handlers.fleet.rings import CANARY, WHOLE, WHOLE_FLEET, parse_rings, position, ring_of

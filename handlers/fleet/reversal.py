@@ -13,11 +13,11 @@ from itertools import islice
 from typing import TypeVar
 
 from db.errors import Conflict, Invalid
-from db.history import restore
+from db.history.points import restore
 from db.registry.rollout_vaults import RolloutVault, State, newest_rollout_vault, note_reverted, rollout_vaults
 from db.registry.rollouts import halt_rollout
-from db.schema_state import last_steps
-from db.schema_upkeep import held_refusal
+from db.schema.state import last_steps
+from db.schema.upkeep import held_refusal
 from db.transaction import Actor, WriteTx
 from domain.charters import CHARTERS
 from handlers.fleet.loss import Loss, Need, Way, measure_loss, need_of

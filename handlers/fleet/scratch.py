@@ -15,7 +15,7 @@ from pathlib import Path
 
 from db.clock import Moment
 from db.errors import VaultError
-from db.open_vault import Site
+from db.log.removal import remove_vault
 from db.registry.scratch_vaults import (
     Purpose,
     abandoned_scratch,
@@ -27,7 +27,7 @@ from db.registry.scratch_vaults import (
     take_over_scratch,
 )
 from db.transaction import Actor
-from db.vault_removal import remove_vault
+from db.vault.opening import Site
 from handlers.services import Services
 
 # No vault id begins with a dot, so the folder is in nobody's way among the local copies.

@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from typing import Literal
 
 from db.errors import Invalid, NotFound
-from db.migrate import MigrationSet
 from db.registry.standings import Standing, active_standings, find_standing
+from db.schema.migrate import MigrationSet
 from domain.charters import CHARTERS
 from handlers.fleet.rings import canary_count, position
 from handlers.services import Services

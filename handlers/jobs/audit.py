@@ -8,7 +8,7 @@ and nothing is anchored until somebody has looked.
 import json
 from typing import Any, cast
 
-from db.audit_links import Link, chain_head, link_at, verify_links
+from db.audit.links import Link, chain_head, link_at, verify_links
 from db.clock import Moment
 from db.errors import VaultError
 from db.registry.audit_anchors import Anchor, find_anchor, record_anchor
@@ -16,7 +16,7 @@ from db.registry.directory import VaultEntry
 from db.registry.maintenance_runs import find_run
 from db.stores.base import ObjectExists
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from handlers.jobs.job import DUE_AT, Report, time_is_over
 from handlers.services import Services
 

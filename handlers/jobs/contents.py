@@ -4,13 +4,13 @@ import json
 
 from db.clock import Moment
 from db.errors import VaultError
-from db.ltx import TXID
+from db.log.ltx import TXID
 from db.registry.directory import VaultEntry, record_vault_state
 from db.registry.maintenance_runs import find_run
 from db.registry.request_counts import total_requests
-from db.tables import SCHEMA_TABLE, analyse, count_rows, find_damage, needs_analysis, table_names
+from db.schema.tables import SCHEMA_TABLE, analyse, count_rows, find_damage, needs_analysis, table_names
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from handlers.jobs.job import Report, time_is_over
 from handlers.services import Services
 from handlers.vault_state import VaultState, vault_state

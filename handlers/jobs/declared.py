@@ -7,7 +7,7 @@ from db.clock import Moment
 from db.errors import NotFound
 from db.registry.directory import VaultEntry
 from db.registry.maintenance_runs import REGISTRY
-from db.vault import Vault
+from db.vault.vault import Vault
 from domain.charter import CharterJob
 from domain.charters import CHARTERS
 from handlers.jobs import audit, contents, files, sweep, upkeep

@@ -5,7 +5,7 @@ from db.files.collecting import collect
 from db.files.ledger import keeps_files
 from db.files.table import drop_ownerless, has_ownerless
 from db.registry.directory import VaultEntry
-from db.vault import Vault
+from db.vault.vault import Vault
 from handlers.jobs.job import Report
 from handlers.jobs.upkeep import actor_of
 from handlers.services import Services

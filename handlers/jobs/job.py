@@ -7,7 +7,7 @@ from typing import Literal
 from db.clock import Moment
 from db.registry.directory import VaultEntry
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from handlers.services import Services
 
 # Flat: counts and short texts, kept in the registry and shown to operators. Never anything personal. A name that begins

@@ -3,9 +3,9 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from db.cache_discard import discard_copies, has_copy
 from db.registry.directory import VaultEntry
-from db.vault import Vault
+from db.vault.cache_discard import discard_copies, has_copy
+from db.vault.vault import Vault
 from handlers.services import Services
 
 

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 
 from db.clock import Moment
-from db.log import COMMIT_LEVEL, CommitLog, LogObject
+from db.log.commit_log import COMMIT_LEVEL, CommitLog, LogObject
+from db.log.retention import DAY_MS
 from db.registry.directory import VaultEntry, find_vault
 from db.registry.maintenance_runs import REGISTRY
-from db.retention import DAY_MS
 from db.stores.base import Browsable, Staging
-from db.vault import Vault
+from db.vault.vault import Vault
 from handlers.fleet.scratch import sweep_scratch
 from handlers.jobs.job import DUE_AT, Report, time_is_over
 from handlers.services import Services

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from db.clock import Moment
 from db.idempotency import forget_old_answers
+from db.log.retention import Retention, tend
 from db.outbox import backlog, forget_old_effects
 from db.registry.api_tokens import purge_api_tokens
 from db.registry.attempts import purge_attempts
@@ -16,9 +17,8 @@ from db.registry.security_alerts import purge_alerts
 from db.registry.sessions import purge_sessions
 from db.registry.sign_in_flows import purge_flows
 from db.registry.signing_keys import rotate_signing_keys
-from db.retention import Retention, tend
 from db.transaction import Actor, WriteTx
-from db.vault import FIRST_UNCONSTRAINED, Vault
+from db.vault.vault import FIRST_UNCONSTRAINED, Vault
 from handlers.delivery import Hooks, deliver_outbox
 from handlers.jobs.contents import commits_since
 from handlers.jobs.job import DUE_AT, Report, time_is_over

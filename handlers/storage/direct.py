@@ -18,7 +18,7 @@ from db.files.ledger import Blob
 from db.files.links import Link, open_link, sign_link
 from db.files.names import check_name
 from db.files.table import Caller, NewFile, check_cache_control, check_metadata, put_file
-from db.log_fetch import fetch_range
+from db.log.fetch import fetch_range
 from db.transaction import WriteTx
 from handlers.call import Call
 from handlers.reply import Reply

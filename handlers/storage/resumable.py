@@ -27,7 +27,7 @@ from db.files.resumable import (
 from db.files.spool import Spool
 from db.files.table import Caller, NewFile, check_cache_control, check_metadata, quota_reached, room_left
 from db.transaction import ReadTx
-from db.work_folder import work_folder
+from db.vault.work_folder import work_folder
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services

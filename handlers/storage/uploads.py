@@ -24,7 +24,7 @@ from db.files.table import (
     room_left,
 )
 from db.transaction import ReadTx, WriteTx
-from db.work_folder import work_folder
+from db.vault.work_folder import work_folder
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services

@@ -8,7 +8,7 @@ import lz4.block
 from fastcrc.crc64 import go_iso
 from hypothesis import strategies as st
 
-from db.ltx import TXID, LtxFile, LtxHeader, lock_page
+from db.log.ltx import TXID, LtxFile, LtxHeader, lock_page
 
 PAGE = b"vault".ljust(512, b"\0")
 HEADER = LtxHeader(512, 3, TXID(2), TXID(2), 1_777_000_000_123, 0x0102030405060708)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from db.cache_discard import discard_copies, has_copy
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault, open_vault
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
+from db.vault.cache_discard import discard_copies, has_copy
+from db.vault.opening import Kind, Site, create_vault, open_vault
 
 KIND = Kind((load_set("kernel"),))
 

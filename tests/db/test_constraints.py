@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.constraints import constraints_translated, translate
 from db.errors import Conflict, Invalid, VaultError
+from db.schema.constraints import constraints_translated, translate
 
 
 @pytest.fixture

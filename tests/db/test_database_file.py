@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.database_file import bring_forward, encode_database, encode_difference, encode_range, write_database
 from db.errors import CorruptLog, Invalid, NotFound
-from db.log import COMMIT_LEVEL, CommitLog
-from db.ltx import TXID, LtxFile, LtxHeader, decode, encode
-from db.pages import changed_pages, cut_pages, file_pages
+from db.log.commit_log import COMMIT_LEVEL, CommitLog
+from db.log.ltx import TXID, LtxFile, LtxHeader, decode, encode
+from db.log.pages import changed_pages, cut_pages, file_pages
 from db.stores.directory import DirectoryStore
+from db.vault.database_file import bring_forward, encode_database, encode_difference, encode_range, write_database
 
 SIZE = 512
 

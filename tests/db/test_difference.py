@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.difference import RowChange, changed_rows, opened_file, schema_changes
+from db.history.difference import RowChange, changed_rows, opened_file, schema_changes
 from db.json_sql import identifier
 from db.personal import PersonalCipher
-from db.schema import read_schema
+from db.schema.schema import read_schema
 
 SCHEMA = """
 CREATE TABLE plain (id INTEGER PRIMARY KEY, a, b TEXT);

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from db.digest import content_digest
+from db.history.digest import content_digest
 
 SCHEMA = "CREATE TABLE t (a, b TEXT, c REAL)"
 values = st.one_of(
@@ -148,7 +148,7 @@ def test_a_virtual_table_counts_by_its_shadow_tables():
 def test_rows_that_are_too_many_for_memory_give_the_same_digest(monkeypatch, in_memory):
     rows = [(number, "x", 0.5) for number in (3, 1, 2, 2)]
     whole = digest(rows=rows)
-    monkeypatch.setattr("db.digest._IN_MEMORY", in_memory)
+    monkeypatch.setattr("db.history.digest._IN_MEMORY", in_memory)
     assert digest(rows=rows) == whole
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from db import wal
 from db.clock import timestamp
-from db.ltx import TXID, LtxHeader, encode, object_name
+from db.log.ltx import TXID, LtxHeader, encode, object_name
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
+from db.vault import wal
 from tests.moto_s3 import clean_environment, moto_s3
 
 WORDS = ("one", "two", "three")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.errors import StoreUnavailable
-from db.log_fetch import PART_BYTES, fetch_each
+from db.log.fetch import PART_BYTES, fetch_each
 from db.stores.base import ObjectMissing, StoredObject
 
 

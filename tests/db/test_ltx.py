@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import CorruptLog
-from db.ltx import (
+from db.log.ltx import (
     TXID,
     LtxFile,
     LtxHeader,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import db.ltx_stream
+import db.log.ltx_stream
 from db.errors import CorruptLog
-from db.ltx import TXID, LtxFile, LtxHeader, decode, encode, lock_page
-from db.ltx_stream import LtxReader, LtxWriter, read_file
+from db.log.ltx import TXID, LtxFile, LtxHeader, decode, encode, lock_page
+from db.log.ltx_stream import LtxReader, LtxWriter, read_file
 from tests.db.ltx_files import HEADER, PAGE, files, make_file
 
 # A busy machine takes its time.
@@ -63,7 +63,7 @@ def test_the_pages_are_those_of_a_file_decoded_at_once_however_the_bytes_come(fi
 def test_an_index_longer_than_what_is_held_of_it_is_written_and_compared(
     chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db.ltx_stream, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(db.log.ltx_stream, "CHUNK_BYTES", chunk_bytes)
     header = LtxHeader(512, 300, TXID(1), TXID(4), 5)
     pages = {number: number.to_bytes(512, "big") for number in range(1, 301)}
     body = encode(header, pages)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from db.archive.passphrase import CHARACTERS, unwrap_under, wrap_under
 from db.errors import Invalid
-from db.passphrase import CHARACTERS, unwrap_under, wrap_under
 
 KEY = b"\x07" * 32
 

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from db.errors import StoreUnavailable
-from db.log import COMMIT_LEVEL, LOOK_BYTES, CommitLog
-from db.ltx import TXID, LtxHeader
-from db.ltx_stream import LtxWriter
+from db.log.commit_log import COMMIT_LEVEL, LOOK_BYTES, CommitLog
+from db.log.ltx import TXID, LtxHeader
+from db.log.ltx_stream import LtxWriter
 from db.stores.base import OutcomeUnknown
 from db.stores.s3 import SINGLE_PUT_BYTES, S3Store
 from tests.fault_proxy import Fault, FaultKind, FaultProxy, fault_proxy

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.schema import Column, ForeignKey, Schema, read_schema
+from db.schema.schema import Column, ForeignKey, Schema, read_schema
 from db.transaction import ReadTx
 
 

@@ -4,10 +4,8 @@ import pytest
 
 from db.bounded import OutOfTime
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
-from db.stores.directory import DirectoryStore
-from db.tables import (
+from db.schema.migrate import load_set
+from db.schema.tables import (
     SCHEMA_TABLE,
     WORTH_ANALYSING,
     analyse,
@@ -16,7 +14,9 @@ from db.tables import (
     needs_analysis,
     table_names,
 )
+from db.stores.directory import DirectoryStore
 from db.transaction import Actor
+from db.vault.opening import Kind, Site, create_vault
 
 ACTOR = Actor("test", "job", "", "test")
 # A name that would end the quotes of a careless statement.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, LogObject
-from db.ltx import TXID
-from db.verification import gaps
+from db.history.verification import gaps
+from db.log.commit_log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, LogObject
+from db.log.ltx import TXID
 
 
 def commits(*numbers: int) -> list[LogObject]:

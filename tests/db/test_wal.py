@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import WalDamaged
-from db.wal import HEADER_BYTES, Commit, WalHeader, read_commits, read_header
-from db.wal_checksum import extend
+from db.vault.wal import HEADER_BYTES, Commit, WalHeader, read_commits, read_header
+from db.vault.wal_checksum import extend
 
 WORD = 0xFFFFFFFF
 PAGE_SIZES = [512, 4096, 65536]

@@ -5,10 +5,10 @@ import pytest
 from db.clock import Moment
 from db.errors import VaultError
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
+from db.vault.opening import Kind, Site, create_vault
 from db.webhook_secrets import OVERLAP_SECONDS, ensure_webhook_secret, rotate_webhook_secret, shown, webhook_secrets
 
 ACTOR = Actor("test", "job", "", "test")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from db.work_folder import work_folder
+from db.vault.work_folder import work_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def test_it_is_there_for_the_block_private_and_empty_and_gone_afterwards(tmp_pat
 
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from db.work_folder import work_folder\n"
+        "import sys; from pathlib import Path; from db.vault.work_folder import work_folder\n"
         "with work_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'big').write_bytes(b'x'); print(folder, flush=True); sys.stdin.read()"
     )

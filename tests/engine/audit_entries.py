@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from db.audit import verify_chain
-from db.open_vault import read_audit_key
+from db.audit.trail import verify_chain
 from db.transaction import ReadTx, SqlValue, WriteTx
-from db.vault import Vault
+from db.vault.opening import read_audit_key
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, KEYS, in_memory
 
 Work = Callable[[WriteTx], object]

@@ -7,9 +7,9 @@ from itertools import count
 from pathlib import Path
 
 from db.clock import system_moment
-from db.log import CommitLog
-from db.ltx import TXID
-from db.retention import HOUR_MS, Retention, make_ranges, make_snapshot, prunable
+from db.log.commit_log import CommitLog
+from db.log.ltx import TXID
+from db.log.retention import HOUR_MS, Retention, make_ranges, make_snapshot, prunable
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.stores.s3 import S3Store

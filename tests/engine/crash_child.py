@@ -15,14 +15,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from db import commit_group
-from db.cache import CacheFolder
-from db.connections import Connections
-from db.history import restore
-from db.retention import HOUR_MS, Retention, tend
+from db.history.points import restore
+from db.log.retention import HOUR_MS, Retention, tend
 from db.stores import open_store
 from db.transaction import WriteTx
-from db.vault import Vault, VaultOptions
+from db.vault import commit_group
+from db.vault.cache import CacheFolder
+from db.vault.connections import Connections
+from db.vault.vault import Vault, VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, Clock, open_desk, site
 

@@ -5,18 +5,18 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from db.audit import verify_chain
+from db.audit.trail import verify_chain
 from db.clock import Moment, system_moment
-from db.history import database_at
+from db.history.points import database_at
 from db.keyring import KeyRing
-from db.log import COMMIT_LEVEL, CommitLog, LogObject, decode_object, restore_chain
-from db.ltx import TXID
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault, open_vault, read_audit_key
+from db.log.commit_log import COMMIT_LEVEL, CommitLog, LogObject, decode_object, restore_chain
+from db.log.ltx import TXID
+from db.schema.migrate import load_set
 from db.stores.base import ObjectStore
 from db.transaction import Actor, ReadTx, WriteTx
-from db.vault import Vault, VaultOptions
-from db.vault_file import as_rollback
+from db.vault.new_file import as_rollback
+from db.vault.opening import Kind, Site, create_vault, open_vault, read_audit_key
+from db.vault.vault import Vault, VaultOptions
 
 KEYS = KeyRing("a secret of the tests, long enough to be one")
 ACTOR = Actor("person-1", "person", "request-1", "desk.test")

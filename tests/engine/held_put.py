@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR
 

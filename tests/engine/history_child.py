@@ -17,13 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from db.bookmark import parse_bookmark
 from db.errors import CommitUnknown, StoreUnavailable, VaultError
-from db.freshness import FIRST_UNCONSTRAINED, Freshness, instant
+from db.log.bookmark import parse_bookmark
 from db.stores import open_store
 from db.stores.base import ObjectStore, OutcomeUnknown, StoredObject
 from db.transaction import ReadTx, WriteTx
-from db.vault import Vault
+from db.vault.freshness import FIRST_UNCONSTRAINED, Freshness, instant
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, open_desk
 
 T = TypeVar("T")

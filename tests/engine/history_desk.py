@@ -3,13 +3,13 @@
 import sqlite3
 from pathlib import Path
 
-from db.audit import verify_chain
-from db.history import restore
-from db.open_vault import Kind, create_vault, read_audit_key
+from db.audit.trail import verify_chain
+from db.history.points import restore
 from db.personal import REDACTED_COLUMNS
 from db.stores.base import ObjectStore
 from db.transaction import Actor, ReadTx
-from db.vault import Vault
+from db.vault.opening import Kind, create_vault, read_audit_key
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, KEYS, KIND, START_MS, Clock, note, site
 
 DESK = Kind(KIND.sets, KIND.redacted | REDACTED_COLUMNS)

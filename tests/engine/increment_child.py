@@ -11,7 +11,7 @@ from pathlib import Path
 from db.errors import Contended
 from db.stores import open_store
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, open_desk
 
 

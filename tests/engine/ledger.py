@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from db.errors import CommitUnknown, VaultError
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR
 
 

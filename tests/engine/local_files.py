@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from db.transaction import ReadTx, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 
 HAND_EDIT = "INSERT INTO shelves (name) VALUES ('by hand')"
 

@@ -7,9 +7,9 @@ opens, and prints the number of the newest commit it knows.
 import sys
 from pathlib import Path
 
-from db.migrate import load_set
-from db.open_vault import Kind, open_vault
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
+from db.vault.opening import Kind, open_vault
 from tests.engine.desk import site
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from db.stores.directory import DirectoryStore
-from db.vault import Vault
-from db.vault_pool import VaultPool
+from db.vault.pool import VaultPool
+from db.vault.vault import Vault
 from tests.engine.desk import new_desk, open_desk
 from tests.engine.held_put import wait_until
 

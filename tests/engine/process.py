@@ -10,9 +10,9 @@ from pathlib import Path
 
 from db.clock import Moment
 from db.errors import StoreUnavailable
-from db.open_vault import Site
 from db.stores.base import ObjectStore, OutcomeUnknown
-from db.vault import Vault, VaultOptions
+from db.vault.opening import Site
+from db.vault.vault import Vault, VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import open_desk, site
 

@@ -7,13 +7,13 @@ from typing import LiteralString
 
 import pytest
 
-from db.audit import verify_chain
-from db.history import current_database
-from db.migrate import load_set
-from db.open_vault import Kind, create_vault, read_audit_key
+from db.audit.trail import verify_chain
+from db.history.points import current_database
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx
-from db.vault import Vault
+from db.vault.opening import Kind, create_vault, read_audit_key
+from db.vault.vault import Vault
 from tests.engine.audit_entries import length, run, verdict, written_by
 from tests.engine.desk import ACTOR, KEYS, START_MS, Clock, in_memory, new_desk, note, site
 

@@ -9,7 +9,7 @@ import pytest
 
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.audit_entries import BOOKS, SHELVES, Entry, Work, run, written_by
 from tests.engine.desk import ACTOR, START_MS, Clock, new_desk, note

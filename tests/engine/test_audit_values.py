@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from db.audit import REDACTED
-from db.history import current_database
+from db.audit.trail import REDACTED
+from db.history.points import current_database
 from db.stores.directory import DirectoryStore
 from db.transaction import SqlValue, WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.audit_entries import BOOKS, SHELVES, Work, length, run, verdict, written_by
 from tests.engine.desk import ACTOR, START_MS, Clock, new_desk, note, open_desk

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import db.cache
-import db.local_copy
-from db.cache import CacheFolder, Marker
+import db.vault.cache
+import db.vault.local_copy
 from db.errors import CorruptLog, Unavailable
-from db.local_copy import LocalCopy
-from db.ltx import TXID
-from db.retention import HOUR_MS, Retention, make_snapshot, tend
+from db.log.ltx import TXID
+from db.log.retention import HOUR_MS, Retention, make_snapshot, tend
 from db.stores.directory import DirectoryStore
-from db.vault import FIRST_UNCONSTRAINED
+from db.vault.cache import CacheFolder, Marker
+from db.vault.local_copy import LocalCopy
+from db.vault.vault import FIRST_UNCONSTRAINED
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import (
     ACTOR,
@@ -81,10 +81,10 @@ def test_a_marker_of_before_a_restart_of_the_machine_proves_nothing(
 ) -> None:
     new_desk(folder, cache).close()
     made_anew = len(events("CacheRebuilt"))
-    monkeypatch.setattr(db.cache, "_BOOT", os.urandom(16))
+    monkeypatch.setattr(db.vault.cache, "_BOOT", os.urandom(16))
     open_desk(folder, cache).close()
     assert len(events("CacheRebuilt")) == made_anew + 1
-    monkeypatch.setattr(db.cache, "_BOOT", b"")
+    monkeypatch.setattr(db.vault.cache, "_BOOT", b"")
     open_desk(folder, cache).close()
     open_desk(folder, cache).close()
     assert len(events("CacheRebuilt")) == made_anew + 3, "a machine that does not tell its starts is never trusted"
@@ -141,7 +141,7 @@ BATCHES = pytest.mark.parametrize("batch_bytes", [100, 30_000, 4 << 20])
 def test_what_a_killed_process_had_made_durable_is_folded_in_and_not_fetched_again(
     folder: DirectoryStore, cache: Path, events, monkeypatch: pytest.MonkeyPatch, batch_bytes: int
 ) -> None:
-    monkeypatch.setattr(db.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(db.vault.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
     vault = new_desk(folder, cache)
     for name in ("a", "b"):
         vault.write(note(name), ACTOR)
@@ -158,7 +158,7 @@ def test_what_a_killed_process_had_made_durable_is_folded_in_and_not_fetched_aga
 def test_a_damaged_write_ahead_file_of_a_killed_process_has_the_copy_made_anew(
     folder: DirectoryStore, cache: Path, events, monkeypatch: pytest.MonkeyPatch, batch_bytes: int
 ) -> None:
-    monkeypatch.setattr(db.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
+    monkeypatch.setattr(db.vault.local_copy, "_WAL_BATCH_BYTES", batch_bytes)
     vault = new_desk(folder, cache)
     vault.write(note("a"), ACTOR)
     abandon(vault)
@@ -216,7 +216,7 @@ def test_a_second_vault_takes_the_next_slot_and_leaves_it_for_the_next(folder: D
 def test_a_folder_whose_slots_are_all_taken_is_refused(
     folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db.cache, "MAX_SLOTS", 1)
+    monkeypatch.setattr(db.vault.cache, "MAX_SLOTS", 1)
     vault = new_desk(folder, cache)
     with pytest.raises(Unavailable, match="1 processes hold desk"):
         open_desk(folder, cache)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from db.log import CommitLog
+from db.log.commit_log import CommitLog
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from tests.engine.desk import check_log, content, content_at, new_desk, noted, open_desk

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-import db.write_leader
+import db.vault.write_leader
 from db.errors import StoreUnavailable
-from db.history import restore
+from db.history.points import restore
 from db.stores.directory import DirectoryStore
-from db.vault import VaultOptions
+from db.vault.vault import VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, Clock, check_log, content, content_at, new_desk, note, noted, open_desk, site
 from tests.engine.local_files import HAND_EDIT, add_shelf, edit_by_hand, kept_shelves, shelves, slot
@@ -99,14 +99,14 @@ def test_an_edit_at_the_very_moment_of_a_commit_is_not_published(
     folder: DirectoryStore, cache: Path, monkeypatch: pytest.MonkeyPatch, events
 ) -> None:
     vault = new_desk(folder, cache)
-    original, edits = db.write_leader.run_group, [HAND_EDIT]
+    original, edits = db.vault.write_leader.run_group, [HAND_EDIT]
 
     def run_after_an_edit(*args):
         if edits:
             edit_by_hand(cache, edits.pop())
         return original(*args)
 
-    monkeypatch.setattr(db.write_leader, "run_group", run_after_an_edit)
+    monkeypatch.setattr(db.vault.write_leader, "run_group", run_after_an_edit)
     vault.write(note("a"), ACTOR)
     assert vault.read(shelves).value == []
     assert content_at(vault.log, vault.head.txid)["shelves"] == []

@@ -3,8 +3,8 @@
 import fcntl
 import os
 
-from db.erasure import count_objects, data_keys, destroy_key, remove_copies, remove_objects
-from db.retention import make_snapshot
+from db.archive.erasure import count_objects, data_keys, destroy_key, remove_copies, remove_objects
+from db.log.retention import make_snapshot
 from db.transaction import Actor
 from tests.engine.desk import open_desk
 from tests.engine.history_desk import SEAL, Desk, opened_email

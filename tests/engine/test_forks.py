@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from db.errors import Conflict, VaultError
-from db.history import database_at, fork, restore
-from db.log import CommitLog
-from db.ltx import TXID
-from db.open_vault import open_vault
+from db.history.points import database_at, fork, restore
+from db.log.commit_log import CommitLog
+from db.log.ltx import TXID
 from db.outbox import due, enqueue
 from db.personal import destroy_data_key
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
+from db.vault.opening import open_vault
 from tests.engine.desk import ACTOR, check_log, note, noted
 from tests.engine.history_desk import DESK, OPERATOR, SEAL, Desk, chain_of, opened_email
 

@@ -3,10 +3,10 @@
 import threading
 from pathlib import Path
 
-from db.freshness import Freshness, instant
 from db.stores.base import ObjectMissing
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
+from db.vault.freshness import Freshness, instant
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, new_desk, note, noted, open_desk, requests
 from tests.engine.held_put import PATIENCE_S, wait_until

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from db.commit_group import TransactionLost
 from db.errors import StoreUnavailable
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import FIRST_UNCONSTRAINED, Vault, VaultOptions
+from db.vault.commit_group import TransactionLost
+from db.vault.vault import FIRST_UNCONSTRAINED, Vault, VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, check_log, new_desk, note, noted
 from tests.engine.held_put import HeldPut, Writers, wait_until

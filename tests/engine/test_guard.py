@@ -7,10 +7,10 @@ from typing import Any, LiteralString
 
 import pytest
 
-from db.guard import RELEASE, ROLLBACK_WORK, SAVEPOINT
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx, Statement, WriteTx
-from db.vault import Vault
+from db.vault.guard import RELEASE, ROLLBACK_WORK, SAVEPOINT
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, check_log, new_desk, note, noted
 
 OUTSIDE = "ATTACH DATABASE ':memory:' AS elsewhere"

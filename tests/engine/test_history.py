@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from db.bookmark import parse_bookmark
 from db.clock import Moment
 from db.errors import Invalid, NotFound
-from db.history import find_point, restore
-from db.migrate import load_set
-from db.open_vault import Kind, open_vault
-from db.retention import DAY_MS, HOUR_MS, Retention, tend
+from db.history.points import find_point, restore
+from db.log.bookmark import parse_bookmark
+from db.log.retention import DAY_MS, HOUR_MS, Retention, tend
+from db.schema.migrate import load_set
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import Freshness
+from db.vault.opening import Kind, open_vault
+from db.vault.vault import Freshness
 from tests.engine.desk import ACTOR, START_MS, check_log, commits, note, noted
 from tests.engine.history_desk import DESK, OPERATOR, Desk, audit, chain_of
 

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from db.audit import verify_chain
+from db.audit.trail import verify_chain
 from db.bounded import OutOfTime
 from db.errors import Forbidden
-from db.open_vault import audit_key
 from db.single_statement import run_partly, run_reading
 from db.stores.directory import DirectoryStore
 from db.transaction import Statement
+from db.vault.opening import audit_key
 from tests.engine.desk import ACTOR, KEYS, new_desk, note
 
 OPENS = "SELECT personal_open('people.email', personal_seal('people.email', 'a@x.example')) AS email"

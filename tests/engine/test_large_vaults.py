@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 
-import db.live_copy
-import db.log
-import db.log_follower
+import db.log.commit_log
+import db.log.follower
+import db.vault.live_copy
 from db.errors import Contended, CorruptLog
-from db.history import current_database_file, database_at, fork, restore
-from db.live_copy import copy_live
-from db.log import COMMIT_LEVEL, SNAPSHOT_LEVEL, CommitLog
-from db.ltx import TXID
-from db.open_vault import create_vault
-from db.retention import make_snapshot
+from db.history.points import current_database_file, database_at, fork, restore
+from db.log.commit_log import COMMIT_LEVEL, SNAPSHOT_LEVEL, CommitLog
+from db.log.ltx import TXID
+from db.log.retention import make_snapshot
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import Vault, VaultOptions
-from db.vault_file import mark_rollback
+from db.vault.live_copy import copy_live
+from db.vault.new_file import mark_rollback
+from db.vault.opening import create_vault
+from db.vault.vault import Vault, VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, KIND, check_log, new_desk, note, noted, open_desk, site
 from tests.engine.history_desk import OPERATOR
@@ -175,9 +175,9 @@ def test_what_a_killed_process_was_making_is_removed_by_the_next(folder: Directo
 @pytest.fixture
 def everything_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every commit counts as one too large for a look and for memory."""
-    for module in (db.log, db.log_follower):
+    for module in (db.log.commit_log, db.log.follower):
         monkeypatch.setattr(module, "LOOK_BYTES", 200)
-    monkeypatch.setattr(db.log_follower, "_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(db.log.follower, "_IN_MEMORY_BYTES", 0)
 
 
 @pytest.mark.usefixtures("everything_large")
@@ -305,7 +305,7 @@ def test_a_copy_taken_while_others_write_is_the_newest_state(
             assert len(noted(first)) == 103
             after.write(before.read())
 
-    monkeypatch.setattr(db.live_copy, "copyfile", copy_slowly)
+    monkeypatch.setattr(db.vault.live_copy, "copyfile", copy_slowly)
     head = copy_live(first, tmp_path / "copy")
     assert head == first.head
     assert (tmp_path / "copy").read_bytes() == database_at(first.log, head.txid)
@@ -315,7 +315,7 @@ def test_a_copy_during_which_the_file_was_made_anew_is_taken_again(
     busy: tuple[Vault, Vault], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = busy
-    copyfile = db.live_copy.copyfile
+    copyfile = db.vault.live_copy.copyfile
     edits = 0
 
     def edit_meanwhile(source: Path, target: Path) -> None:
@@ -325,7 +325,7 @@ def test_a_copy_during_which_the_file_was_made_anew_is_taken_again(
         if edits < wanted:
             edit_by_hand(tmp_path / "first")
 
-    monkeypatch.setattr(db.live_copy, "copyfile", edit_meanwhile)
+    monkeypatch.setattr(db.vault.live_copy, "copyfile", edit_meanwhile)
     wanted = 2
     head = copy_live(first, tmp_path / "copy")
     assert edits == 2

@@ -17,15 +17,15 @@ import pytest
 
 from db.clock import timestamp
 from db.errors import NotFound
-from db.history import database_at
-from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog
-from db.ltx import TXID
-from db.retention import HOUR_MS, Retention, make_snapshot, tend
+from db.history.points import database_at
+from db.log.commit_log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog
+from db.log.ltx import TXID
+from db.log.retention import HOUR_MS, Retention, make_snapshot, tend
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.stores.s3 import SINGLE_PUT_BYTES
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, content, new_desk
 from tests.moto_s3 import MotoS3, clean_environment
 

@@ -13,15 +13,15 @@ import pytest
 
 from db.clock import Moment
 from db.errors import MigrationFailed
-from db.history import database_at
-from db.log import CommitLog
-from db.ltx import TXID
-from db.migrate import due_steps, load_set
-from db.open_vault import Kind
+from db.history.points import database_at
+from db.log.commit_log import CommitLog
+from db.log.ltx import TXID
+from db.schema.migrate import due_steps, load_set
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx
-from db.vault import FIRST_UNCONSTRAINED, Vault
+from db.vault.opening import Kind
+from db.vault.vault import FIRST_UNCONSTRAINED, Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, START_MS, commits, content, content_at, in_memory
 from tests.engine.town import (

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from db.log import CommitLog
-from db.migrate import FOLDER, MigrationSet, load_set
-from db.open_vault import Kind, create_vault, open_vault
+from db.log.commit_log import CommitLog
+from db.schema.migrate import FOLDER, MigrationSet, load_set
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
-from db.vault_file import prepared_database
+from db.vault.new_file import prepared_database
+from db.vault.opening import Kind, create_vault, open_vault
 from tests.engine.desk import content_at, site
 from tests.engine.town import FIRST_HOUSES, FIRST_STREETS, HOUSES, STREETS, WHOLE_REBUILD, new_town, open_town, town
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from db.cache_discard import discard_copies, has_copy
 from db.errors import Conflict, Invalid, StoreUnavailable, Unavailable
 from db.idempotency import KEPT_DAYS, KEY_CHARACTERS, answer_once, forget_old_answers, request_digest
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import Vault
-from db.vault_pool import VaultPool
+from db.vault.cache_discard import discard_copies, has_copy
+from db.vault.pool import VaultPool
+from db.vault.vault import Vault
 from tests.engine.desk import ACTOR, START_MS, Clock, new_desk, note, noted
 from tests.engine.pool_users import PATIENCE_S, Gate, Openers, Users
 

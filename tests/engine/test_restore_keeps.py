@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from db.bookmark import parse_bookmark
 from db.clock import Moment
-from db.history import current_database, database_at, find_point, restore
-from db.open_vault import open_vault
+from db.history.points import current_database, database_at, find_point, restore
+from db.log.bookmark import parse_bookmark
+from db.log.retention import DAY_MS
 from db.outbox import claim, due, enqueue, mark_delivered
 from db.personal import destroy_data_key
-from db.retention import DAY_MS
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
+from db.vault.opening import open_vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, check_log, in_memory, note, noted, site
 from tests.engine.history_desk import DESK, OPERATOR, SEAL, Desk, audit, chain_of, opened_email

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from db.errors import Conflict, NotFound
-from db.history import database_at
-from db.log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
-from db.ltx import TXID
-from db.open_vault import create_vault
-from db.retention import DAY_MS, HOUR_MS, Retention, make_ranges, make_snapshot, prunable, snapshot_due, tend
+from db.history.points import database_at
+from db.log.commit_log import COMMIT_LEVEL, RANGE_LEVEL, SNAPSHOT_LEVEL, CommitLog, LogObject
+from db.log.ltx import TXID
+from db.log.retention import DAY_MS, HOUR_MS, Retention, make_ranges, make_snapshot, prunable, snapshot_due, tend
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
-from db.vault import Vault
+from db.vault.opening import create_vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, KIND, START_MS, Clock, check_log, new_desk, note, noted, open_desk, site
 

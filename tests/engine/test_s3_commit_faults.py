@@ -9,8 +9,8 @@ from itertools import count
 
 import pytest
 
-from db.freshness import FIRST_UNCONSTRAINED
-from db.vault import Vault
+from db.vault.freshness import FIRST_UNCONSTRAINED
+from db.vault.vault import Vault
 from tests.engine.bucket import ALWAYS, LIST_KINDS, PUT_KINDS, READ_KINDS, UNNOTICED, Bucket, new_bucket, young_log
 from tests.engine.desk import check_log, noted, open_desk, requests
 from tests.engine.ledger import Ledger, visits

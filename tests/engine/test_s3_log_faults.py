@@ -15,14 +15,14 @@ import pytest
 
 from db.clock import Moment, system_moment
 from db.errors import VaultError
-from db.freshness import FIRST_UNCONSTRAINED
-from db.history import database_at, find_point, restore
-from db.log import CommitLog
-from db.ltx import TXID
-from db.migrate import MigrationSet, load_set, read_ledger
-from db.open_vault import Kind, create_vault, open_vault
-from db.retention import HOUR_MS, make_snapshot, tend
-from db.vault import Vault
+from db.history.points import database_at, find_point, restore
+from db.log.commit_log import CommitLog
+from db.log.ltx import TXID
+from db.log.retention import HOUR_MS, make_snapshot, tend
+from db.schema.migrate import MigrationSet, load_set, read_ledger
+from db.vault.freshness import FIRST_UNCONSTRAINED
+from db.vault.opening import Kind, create_vault, open_vault
+from db.vault.vault import Vault
 from tests.engine.bucket import (
     ALWAYS,
     KEEP,

@@ -6,12 +6,12 @@ import pytest
 
 from db.clock import Moment
 from db.errors import MigrationFailed
-from db.history import restore
-from db.migrate import migrate
-from db.schema_state import bookmark_before, last_steps, newest_numbers
+from db.history.points import restore
+from db.schema.migrate import migrate
+from db.schema.state import bookmark_before, last_steps, newest_numbers
 from db.stores.base import ObjectStore
 from db.stores.directory import DirectoryStore
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, START_MS, site
 from tests.engine.town import FIRST_STREETS, HOUSES, PARKS, STREETS, new_town, open_town, steps_done, tables, town

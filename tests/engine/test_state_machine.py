@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from db.bookmark import parse_bookmark
 from db.clock import Moment
 from db.errors import CommitUnknown, NotFound, StoreUnavailable
-from db.history import fork, restore
-from db.log import CommitLog
-from db.open_vault import create_vault
-from db.retention import HOUR_MS, Retention, tend
+from db.history.points import fork, restore
+from db.log.bookmark import parse_bookmark
+from db.log.commit_log import CommitLog
+from db.log.retention import HOUR_MS, Retention, tend
 from db.stores.base import OutcomeUnknown
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
+from db.vault.opening import create_vault
+from db.vault.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness
 from tests.engine.desk import ACTOR, KIND, Clock, check_log, site
 from tests.engine.process import ALWAYS, Fails, Process, nothing
 from tests.engine.vault_model import Change, Commit, History, State, Wish, seen

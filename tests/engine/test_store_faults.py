@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from db.errors import CommitUnknown, StoreUnavailable, VaultError
-from db.history import restore
+from db.history.points import restore
 from db.idempotency import answer_once
-from db.retention import HOUR_MS, Retention, tend
+from db.log.retention import HOUR_MS, Retention, tend
 from db.stores.base import ObjectExists, ObjectStore, OutcomeUnknown
 from db.stores.directory import DirectoryStore
 from db.transaction import WriteTx
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.db.faulty_store import Fault, FaultyStore
 from tests.engine.desk import ACTOR, START_MS, Clock, check_log, new_desk, noted, open_desk, site
 from tests.engine.ledger import Ledger, visit, visits

@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from db.errors import NotFound
-from db.history import fork, restore
-from db.retention import Retention, make_ranges, make_snapshot
-from db.timeline import entry_of, list_history
+from db.history.points import fork, restore
+from db.history.timeline import entry_of, list_history
+from db.log.retention import Retention, make_ranges, make_snapshot
 from db.transaction import Actor
-from db.vault import Vault
+from db.vault.vault import Vault
 from tests.engine.desk import note, open_desk
 from tests.engine.history_desk import DESK, OPERATOR, Desk
 

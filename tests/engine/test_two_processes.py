@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from db.log import CommitLog
+from db.log.commit_log import CommitLog
 from db.stores.directory import DirectoryStore
 from tests.engine.desk import check_log, commits, new_desk, open_desk
 from tests.moto_s3 import MotoS3, clean_environment

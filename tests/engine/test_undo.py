@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.errors import Conflict, NotFound
-from db.history import restore
+from db.history.points import restore
+from db.history.undo import Undone, undo
+from db.history.undo_plan import plan_undo
+from db.log.retention import Retention, make_ranges
 from db.outbox import enqueue
 from db.personal import load_cipher
-from db.retention import Retention, make_ranges
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
-from db.undo import Undone, undo
-from db.undo_plan import plan_undo
 from tests.engine.desk import KEYS, content_at
 from tests.engine.history_desk import OPERATOR, Desk, chain_of, opened_email
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from db.bookmark import parse_bookmark
 from db.errors import StoreUnavailable
+from db.log.bookmark import parse_bookmark
 from db.stores.directory import DirectoryStore
 from db.transaction import ReadTx
-from db.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
+from db.vault.vault import FIRST_PRIMARY, FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
 from tests.db.faulty_store import FaultyStore
 from tests.engine.desk import ACTOR, check_log, new_desk, note, noted, open_desk, requests
 from tests.engine.held_put import PATIENCE_S, HeldPut, Writers

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from db.clock import Moment
-from db.commit_group import Pending
-from db.write_queue import WriteQueue
+from db.vault.commit_group import Pending
+from db.vault.write_queue import WriteQueue
 from tests.engine.desk import ACTOR
 from tests.engine.held_put import PATIENCE_S, wait_until
 
@@ -97,7 +97,7 @@ def test_a_caller_interrupted_in_the_queue_is_not_waited_for(
     joined: list[tuple[threading.Thread, list[bool]]] = []
     locks = iter([Interrupted(meanwhile)])
     patched = SimpleNamespace(Lock=lambda: next(locks, None) or threading.Lock(), get_ident=threading.get_ident)
-    monkeypatch.setattr("db.write_queue.threading", patched)
+    monkeypatch.setattr("db.vault.write_queue.threading", patched)
     with pytest.raises(KeyboardInterrupt):
         queue.join(works[1])
     if not handed_over:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from db.migrate import load_set
-from db.open_vault import Kind, create_vault, open_vault
+from db.schema.migrate import load_set
 from db.stores.base import ObjectStore
 from db.transaction import ReadTx
-from db.vault import Vault
+from db.vault.opening import Kind, create_vault, open_vault
+from db.vault.vault import Vault
 from tests.engine.desk import START_MS, Clock, site
 
 STREETS = "CREATE TABLE streets (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;\n"

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from db.bookmark import parse_bookmark
 from db.clock import timestamp
-from db.history import Point
-from db.retention import DAY_MS, HOUR_MS, Retention
+from db.history.points import Point
+from db.log.bookmark import parse_bookmark
+from db.log.retention import DAY_MS, HOUR_MS, Retention
 from db.transaction import ReadTx, WriteTx
 
 # exact: this very commit. near: it, or one before it. maybe: nothing is promised. never: there was nothing yet.

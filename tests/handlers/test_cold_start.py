@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from db.clock import system_moment
-from db.retention import make_snapshot
+from db.log.retention import make_snapshot
 from handlers.services import Services
 from handlers.settings import Settings
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy, serial_depth

@@ -8,11 +8,11 @@ import pytest
 from db.clock import Moment
 from db.errors import Invalid, Unavailable
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
 from db.outbox import OutboxRow, enqueue
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
+from db.vault.opening import Kind, Site, create_vault
 from db.webhook_secrets import webhook_secrets
 from handlers.delivery import Delivery, Hooks, deliver_outbox, mail_of, webhook_of
 from handlers.mail import Mail

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from db.cache_discard import discard_copies, has_copy
 from db.clock import Moment
 from db.errors import MigrationFailed, NotFound, StoreUnavailable
 from db.registry.directory import find_vault, suspend_vault
+from db.vault.cache_discard import discard_copies, has_copy
 from handlers import maintenance
 from handlers.jobs import declared
 from handlers.jobs.declared import chosen_jobs, declared_jobs

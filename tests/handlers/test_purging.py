@@ -7,8 +7,8 @@ import pytest
 
 from db.clock import Moment
 from db.errors import Conflict, Gone, NotFound, VaultError
-from db.log import CommitLog
-from db.ltx import decode
+from db.log.commit_log import CommitLog
+from db.log.ltx import decode
 from db.registry.directory import delete_vault, undelete_vault
 from db.registry.erasures import KIND, find_erasure, list_erasures
 from db.registry.signed_documents import read_document

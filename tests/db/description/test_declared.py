@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from db.description.declared_values import DeclaredValues, declared_values, read_declared_values
 from db.description.notes import read_notes
-from db.migrate import MigrationSet, Step
+from db.schema.migrate import MigrationSet, Step
 from db.transaction import ReadTx
 
 

@@ -18,7 +18,7 @@ from db.description.verbs import DescribedVerb, Result, result_of
 from db.errors import Invalid
 from db.fields import Choice, Day, Email, Field, Flag, Instant, Integer, JsonObject, ListOf, Text, Url, parse_fields
 from db.principal import guest
-from db.schema import read_schema
+from db.schema.schema import read_schema
 from tests.db.rest.library import LIBRARIAN, READER, RESOURCES, WORKS, Library
 
 ODD = DescribedVerb("class.import", True, "Odd", {"from": Text(required=True), "a-b": Integer()}, Result("nothing"))

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
 from db.registry.audit_anchors import Anchor, record_anchor
 from db.registry.directory import record_vault_state, suspend_vault
 from db.registry.maintenance_runs import record_success
 from db.registry.refusal import REDACTED_COLUMNS, UNAUDITED
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
+from db.vault.opening import Kind, Site, create_vault
 from tests.db.registry.registry_rows import RING, at, make_vault
 
 ACTOR = Actor("test", "job", "", "test")

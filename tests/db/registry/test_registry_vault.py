@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from db.errors import NotAuthenticated
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
 from db.personal import destroy_data_key
 from db.registry.code_proofs import verify_code
 from db.registry.email_codes import request_code
@@ -17,9 +15,11 @@ from db.registry.refresh_tokens import rotate_refresh_token
 from db.registry.refusal import REDACTED_COLUMNS, accepted
 from db.registry.sessions import session_is_live, start_session
 from db.registry.signing_keys import rotate_signing_keys
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor
-from db.vault import Vault
+from db.vault.opening import Kind, Site, create_vault
+from db.vault.vault import Vault
 from tests.db.registry.registry_rows import RING, after, at, make_account, make_vault
 
 NOW = at("10:00:00")

@@ -16,7 +16,7 @@ from db.rest.limits import LIMITS, Limits
 from db.rest.request import ReadRequest, parse_request
 from db.rest.run import RestAnswer, read
 from db.rest.run import write as run_write
-from db.schema import Schema, read_schema
+from db.schema.schema import Schema, read_schema
 from db.sql_functions import register_functions
 from db.transaction import Row, WriteTx
 

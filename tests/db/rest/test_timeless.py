@@ -7,7 +7,7 @@ import pytest
 from db.resources import Policy, Resource
 from db.rest.request import ReadRequest, parse_request
 from db.rest.run import read
-from db.schema import read_schema
+from db.schema.schema import read_schema
 from tests.db.rest.library import LIBRARIAN, NOW, RESOURCES, WORKS, Library
 
 SOON = Policy("works:read", "org = :scope AND updated_at < :now")

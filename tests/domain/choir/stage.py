@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from db.clock import Moment, timestamp_ms
-from db.constraints import constraints_translated
 from db.errors import Forbidden, NotAuthenticated
 from db.fields import parse_fields
 from db.personal import PersonalCipher
 from db.principal import Principal, find_principal, guest
+from db.schema.constraints import constraints_translated
 from db.sql_functions import register_functions
 from db.transaction import WriteTx
 from domain.charter import Founding

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from db.clock import Moment
-from db.constraints import constraints_translated
 from db.errors import Conflict
 from db.keyring import KeyRing
-from db.migrate import load_set
-from db.open_vault import Kind, Site, create_vault
 from db.principal import Principal, find_principal
+from db.schema.constraints import constraints_translated
+from db.schema.migrate import load_set
 from db.stores.directory import DirectoryStore
 from db.transaction import Actor, ReadTx, WriteTx
-from db.vault import Vault
+from db.vault.opening import Kind, Site, create_vault
+from db.vault.vault import Vault
 from domain.charter import Founding
 from domain.choir.charter import CHOIR
 

@@ -14,7 +14,7 @@ from db.principal import Principal
 from db.rest.planner import plan_read
 from db.rest.request import ReadRequest, parse_request
 from db.rest.sql import read_statement
-from db.schema import read_schema
+from db.schema.schema import read_schema
 from db.transaction import ReadTx, SqlValue
 from domain.attendance import percent
 from domain.choir.charter import CHOIR

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from db.archive_trust import KIND, fingerprint
+from db.archive.trust import KIND, fingerprint
 from db.errors import VaultError
 from db.personal import destroy_data_key
 from db.registry.signed_documents import sign_document

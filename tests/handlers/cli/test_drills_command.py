@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from db.ltx import decode, encode
+from db.log.ltx import decode, encode
 from db.transaction import Actor
 from handlers import drills
 from handlers.litestream import find_litestream

@@ -4,10 +4,10 @@ import json
 import re
 from functools import partial
 
-from db.migrate import MigrationSet, Step, load_set
-from db.open_vault import Kind, create_vault
 from db.registry.directory import NewVault, create_vault_entry
+from db.schema.migrate import MigrationSet, Step, load_set
 from db.transaction import Actor
+from db.vault.opening import Kind, create_vault
 from handlers.services import Services
 from handlers.tenants import schema_numbers
 

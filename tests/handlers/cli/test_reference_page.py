@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import pytest
 
-from db.migrate import MigrationSet, Step
-from db.schema_file import Section, schema_text
+from db.schema.migrate import MigrationSet, Step
+from db.schema.sql_file import Section, schema_text
 from handlers import schema_page
 from handlers.cli import cli
 from handlers.cli.reference import examples, page, walk

@@ -1,7 +1,7 @@
 """`vaultry history`: what was done over HTTP, commit by commit."""
 
-from db.log import CommitLog
-from db.retention import Retention, make_ranges
+from db.log.commit_log import CommitLog
+from db.log.retention import Retention, make_ranges
 from tests.handlers.cli.over_http import owner_of
 
 HOUR_MS = 3_600_000

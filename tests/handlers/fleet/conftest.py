@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from db.log import COMMIT_LEVEL, CommitLog
-from db.migrate import load_set
-from db.open_vault import Kind
+from db.log.commit_log import COMMIT_LEVEL, CommitLog
 from db.registry.directory import VaultEntry
+from db.schema.migrate import load_set
 from db.transaction import Actor
+from db.vault.opening import Kind
 from domain.charter import Founding
 from handlers.cli import cli
 from handlers.fleet.one_vault import open_as_is

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from db.migrate import MigrationSet, Step, load_set
-from db.open_vault import Kind
+from db.schema.migrate import MigrationSet, Step, load_set
+from db.vault.opening import Kind
 from domain.charter import Charter
 from handlers.services import Services
 

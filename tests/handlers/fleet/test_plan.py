@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.migrate import load_set
-from db.open_vault import open_vault
-from db.schema_state import expected_digest, normalised, read_schema_state
+from db.schema.migrate import load_set
+from db.schema.state import expected_digest, normalised, read_schema_state
+from db.vault.opening import open_vault
 from domain.charters import CHARTERS
 from handlers.tenants import schema_numbers
 from handlers.vault_state import record_state, vault_state

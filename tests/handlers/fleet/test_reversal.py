@@ -5,8 +5,8 @@ import time
 import pytest
 
 from db.errors import MigrationFailed
-from db.history import restore
-from db.open_vault import Kind
+from db.history.points import restore
+from db.vault.opening import Kind
 from handlers.fleet.one_vault import open_as_is
 from handlers.tenants import fork_tenant
 from tests.handlers.fleet.conftest import OPERATOR, PARKS, TITLES

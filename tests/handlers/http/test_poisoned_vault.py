@@ -2,8 +2,8 @@
 
 import pytest
 
-from db.migrate import MigrationSet, Step
-from db.open_vault import Kind
+from db.schema.migrate import MigrationSet, Step
+from db.vault.opening import Kind
 from handlers.fleet.reversal import revert, select_vault
 from handlers.fleet.rollout import Wish, begin_or_resume, work_on
 from handlers.fleet.status import fleet_status

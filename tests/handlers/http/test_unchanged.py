@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from db.connections import Connections
-from db.schema import is_timeless
+from db.schema.schema import is_timeless
+from db.vault.connections import Connections
 from handlers import unchanged
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import REST, Caller, Choir, Site, make_choir, make_site

@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.tables import WORTH_ANALYSING
+from db.schema.tables import WORTH_ANALYSING
 from tests.handlers.jobs.upkeep_site import DAY_MS
 
 

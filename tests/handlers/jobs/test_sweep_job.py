@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.open_vault import create_vault, vault_exists
+from db.vault.opening import create_vault, vault_exists
 from domain.charters import CHARTERS
 from tests.handlers.jobs.upkeep_site import DAY_MS, OPERATOR
 

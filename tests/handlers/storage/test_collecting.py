@@ -2,7 +2,7 @@
 
 from db.files import contents
 from db.files.ledger import release
-from db.history import restore
+from db.history.points import restore
 from tests.handlers.http.site import OPERATOR, Clock
 from tests.handlers.storage.desk import FILES, PDF, Desk, ask, fetch, put, refused, stored
 from tests.handlers.storage.test_resumable import BODY, begun, refused_by_the_store

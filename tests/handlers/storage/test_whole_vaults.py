@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 
+from db.archive.erasure import remove_objects
 from db.clock import system_moment
-from db.erasure import remove_objects
 from handlers.tenants import fork_tenant
 from tests.handlers.http.site import OPERATOR, Site, make_choir, make_site
 from tests.handlers.storage.desk import FILES, PDF, ask, fetch, refused, stored

@@ -1,0 +1,1 @@
+"""A vault that leaves, arrives or ends: archives, plain exports, erasure."""

@@ -1,0 +1,1 @@
+"""A vault's past: looked at, compared, restored, and single changes of it undone."""
