@@ -9,17 +9,18 @@ from db.resources import Policy, Resource, Values
 from db.transaction import Row, WriteTx
 from domain.choir.event.events import EVENT_FIELDS, refuse_backwards
 from domain.choir.season.seasons import SEASON_FIELDS, refuse_taken_day
-from domain.choir.supplied import caller, moment, new_id, scope
+from domain.supplied import caller, moment, new_id, scope
 
 _HERE = "org_id = :scope"
 # Joint events are read by the members of every choir that is affiliated now.
-_SEEN = (
-    "(org_id = :scope OR org_id IN"
-    " (SELECT umbrella_id FROM main.affiliations WHERE collective_id = :scope AND left_at IS NULL))"
+_EVENTS_SEEN = (
+    "SELECT id FROM main.events WHERE org_id = :scope UNION ALL"
+    " SELECT e.id FROM main.affiliations AS a JOIN main.events AS e ON e.org_id = a.umbrella_id"
+    " WHERE a.collective_id = :scope AND a.left_at IS NULL"
 )
 _OF_SEASON_HERE = "season_id IN (SELECT id FROM main.seasons WHERE org_id = :scope)"
 _OF_SEASON_WORK_HERE = f"season_work_id IN (SELECT id FROM main.season_works WHERE {_OF_SEASON_HERE})"
-_OF_EVENT_SEEN = f"event_id IN (SELECT id FROM main.events WHERE {_SEEN})"
+_OF_EVENT_SEEN = f"event_id IN ({_EVENTS_SEEN})"
 _OF_EVENT_WORK_SEEN = f"event_work_id IN (SELECT id FROM main.event_works WHERE {_OF_EVENT_SEEN})"
 # An umbrella reads the sums of a joint event, never who comes.
 _OF_SINGER_HERE = (
@@ -58,7 +59,7 @@ PLANNING: tuple[Resource, ...] = (
     Resource("season_work_editions", read=(Policy("member", _OF_SEASON_WORK_HERE),)),
     Resource(
         "events",
-        read=(Policy("member", _SEEN),),
+        read=(Policy("member", f"id IN ({_EVENTS_SEEN})"),),
         insert=(Policy("events:create", _HERE),),
         update=(Policy("events:manage", _HERE),),
         delete=(Policy("events:delete", _HERE),),

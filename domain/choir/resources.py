@@ -14,19 +14,21 @@ from domain.choir.library.resources import SHELVES
 from domain.choir.placements import require_here
 from domain.choir.planning_resources import PLANNING
 from domain.choir.sections import SECTION
-from domain.choir.supplied import moment, new_id, scope
 from domain.choir.works import WORK_FIELDS, work_here
 from domain.partial_update import refuse_null
+from domain.supplied import moment, new_id, scope
 
 _HERE = "org_id = :scope"
-_OF_MEMBER_HERE = "id IN (SELECT member_id FROM main.member_organizations WHERE org_id = :scope)"
+_MEMBERS_HERE = "SELECT member_id FROM main.member_organizations WHERE org_id = :scope"
+_OF_MEMBER_HERE = f"id IN ({_MEMBERS_HERE})"
 _WORK_HERE = "work_id IN (SELECT id FROM main.works WHERE org_id = :scope)"
 _EDITION_HERE = (
     "edition_id IN (SELECT e.id FROM main.editions AS e JOIN main.works AS w ON w.id = e.work_id"
     " WHERE w.org_id = :scope)"
 )
-_SECTION_HERE = "section_id IN (SELECT id FROM main.sections WHERE org_id = :scope)"
-_VOICE_HERE = "voice_id IN (SELECT id FROM main.voices WHERE org_id = :scope)"
+# By member as well: a member has few of them, a section of a choir has many.
+_SECTION_HERE = f"member_id IN ({_MEMBERS_HERE}) AND section_id IN (SELECT id FROM main.sections WHERE org_id = :scope)"
+_VOICE_HERE = f"member_id IN ({_MEMBERS_HERE}) AND voice_id IN (SELECT id FROM main.voices WHERE org_id = :scope)"
 _FREE = "license_type = 'public_domain' AND deleted_at IS NULL"
 _HAS_FREE_EDITION = f"id IN (SELECT work_id FROM main.editions WHERE {_FREE})"
 
@@ -72,7 +74,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("member_sections", read=(Policy("member", _SECTION_HERE),)),
     Resource(
         "works",
-        read=(Policy("scores:view", _HERE), Policy(None, f"{_HERE} AND {_HAS_FREE_EDITION}")),
+        read=(Policy("scores:view", _HERE), Policy(None, f"{_HERE} AND {_HAS_FREE_EDITION}", unless="scores:view")),
         insert=(Policy("desk:librarian", _HERE),),
         update=(Policy("desk:librarian", _HERE),),
         delete=(Policy("scores:delete", _HERE),),
@@ -84,8 +86,8 @@ RESOURCES: tuple[Resource, ...] = (
         "editions",
         read=(
             Policy("desk:librarian", _WORK_HERE),
-            Policy("scores:view", f"{_WORK_HERE} AND deleted_at IS NULL"),
-            Policy(None, f"{_WORK_HERE} AND {_FREE}"),
+            Policy("scores:view", f"{_WORK_HERE} AND deleted_at IS NULL", unless="desk:librarian"),
+            Policy(None, f"{_WORK_HERE} AND {_FREE}", unless="scores:view"),
         ),
         insert=(Policy("desk:librarian", _WORK_HERE),),
         update=(Policy("desk:librarian", _WORK_HERE),),

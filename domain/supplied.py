@@ -15,10 +15,10 @@ def moment(principal: Principal, now: Moment) -> str:
 
 
 def scope(principal: Principal, now: Moment) -> str:
-    """The organization in effect."""
+    """The organisation or branch in effect."""
     return principal.scope
 
 
 def caller(principal: Principal, now: Moment) -> str | None:
-    """The member who calls; None for a token that is no person."""
+    """The principal who calls; None for a token that is no person."""
     return principal.id

@@ -1,0 +1,1 @@
+"""The band charter: members and instruments, library and parts, concerts and attendance, pages and messages."""
