@@ -1,7 +1,10 @@
 """The band charter: everything a band's vault declares, in one place. Data only."""
 
-from domain.band.calendar import events, figures, marking, programme, showing
+from domain.band import settings
+from domain.band.calendar import events, figures, marking, programme, reminders, showing
 from domain.band.calendar.resources import CALENDAR
+from domain.band.content import announcements, messages, news_desk, pages, publishing, site
+from domain.band.content.resources import CONTENT
 from domain.band.founding import found
 from domain.band.music import assignments, desk, parts, pieces, search
 from domain.band.music import seating as music_seating
@@ -14,7 +17,7 @@ from domain.charter import Charter
 BAND = Charter(
     name="band",
     sets=("kernel", "band"),
-    resources=(*PEOPLE, *CATALOGUE, *CALENDAR),
+    resources=(*PEOPLE, *CATALOGUE, *CALENDAR, *CONTENT),
     verbs=(
         *accounts.VERBS,
         *role_grants.VERBS,
@@ -33,9 +36,15 @@ BAND = Charter(
         *showing.VERBS,
         *marking.VERBS,
         *figures.VERBS,
+        *pages.VERBS,
+        *publishing.VERBS,
+        *site.VERBS,
+        *announcements.VERBS,
+        *messages.VERBS,
+        *settings.VERBS,
     ),
     roles=TOKEN_ROLES,
     found=found,
-    jobs=(*desk.JOBS,),
+    jobs=(*news_desk.JOBS, *reminders.JOBS, *desk.JOBS),
     manages_files="system.config",
 )

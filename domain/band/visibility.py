@@ -18,3 +18,6 @@ OPEN_STATUSES = "('ASSIGNED', 'PICKED_UP', 'OVERDUE')"
 ASSIGNED_PIECES = (
     f"(SELECT piece_id FROM main.music_assignments WHERE member_id = {OWN_MEMBER} AND status IN {OPEN_STATUSES})"
 )
+
+# Names of the roles that the caller holds now.
+HELD_ROLES = "(SELECT type FROM main.held_roles WHERE user_id = :principal_id)"
