@@ -2,13 +2,15 @@
 
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from db.errors import Forbidden, Invalid, VaultError
 from db.schema.constraints import translate
-from db.sql_text import split_statements
+from db.sql.messages import SqlFailed
+from db.sql.session import sql_session
+from db.sql.splitting import split_statements
 from db.transaction import ReadTx, SqlValue, Statement, WriteTx
 
 # SQLite's authoriser is not asked about a statement that was compiled before: under this mark the text is nobody
@@ -52,16 +54,22 @@ def run_partly(tx: ReadTx, sql: str, most: int) -> RanPartly:
     return RanPartly(columns, rows[:most], len(rows) > most)
 
 
-def run_writing(tx: WriteTx, sql: str) -> Ran:
+def run_writing(tx: WriteTx, sql: str, protected: Callable[[], frozenset[str]]) -> Ran:
     """The rows of one statement, those of RETURNING included, and how many it changed.
 
-    Raises Invalid (sql_invalid), Forbidden (sql_forbidden) for what the guard refuses, and a failed constraint's error.
+    protected: names of objects whose shape is not the caller's to change. Raises Invalid (sql_invalid), Forbidden
+    (sql_forbidden) for what the rules refuse, and a failed constraint's error.
     """
-    before = tx.value("SELECT total_changes()")
-    rows = _rows(tx, sql)
-    # changes() keeps the count of the last change, however long ago; total_changes() tells whether it was this one.
-    changed = tx.value("SELECT changes()") if tx.value("SELECT total_changes()") != before else 0
-    return Ran(rows, changed)
+    statement = one_statement(sql)
+    connection, guard = tx.raw
+    try:
+        with sql_session(
+            connection, guard, writes=True, protected=protected, is_over=lambda: False, note=tx.note
+        ) as session:
+            ran = session.run(statement)
+    except SqlFailed as exc:
+        raise _refusal(exc.__cause__) if isinstance(exc.__cause__, sqlite3.Error) else exc from exc
+    return Ran([dict(zip(ran.columns, row, strict=True)) for row in ran.rows], ran.changed)
 
 
 def one_statement(sql: str) -> str:

@@ -18,9 +18,18 @@ from db.transaction import Actor, ReadTx
 from db.vault.guard import engine_only
 
 REDACTED = "[redacted]"
-# The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps, and
-# which object of the store holds which content.
-UNAUDITED = frozenset({"vaultry_audit", "vaultry_idempotency", "vaultry_outbox", "vaultry_migrations", "vaultry_blobs"})
+# The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps,
+# which object of the store holds which content, and the mark of what is public.
+UNAUDITED = frozenset(
+    {
+        "vaultry_audit",
+        "vaultry_idempotency",
+        "vaultry_outbox",
+        "vaultry_migrations",
+        "vaultry_blobs",
+        "vaultry_publication",
+    }
+)
 
 _KEYS_TABLE = "vaultry_personal_keys"
 _PENDING = """
@@ -28,6 +37,7 @@ CREATE TEMP TABLE audit_pending (
   n INTEGER PRIMARY KEY, operation TEXT, table_name TEXT, row_key TEXT, old_values TEXT, new_values TEXT
 )
 """
+_NOTE_INTO = "INSERT INTO audit_pending (operation, table_name, row_key, old_values, new_values)"
 _TAKE = "SELECT operation, table_name, row_key, old_values, new_values FROM temp.audit_pending ORDER BY n"
 # Marked, as every statement here that a work must not repeat: the guard is not asked about a cached one.
 _FORGET = engine_only("DELETE FROM temp.audit_pending")
@@ -48,7 +58,14 @@ SELECT x.name, x.type, l.strict, x.pk
   FROM pragma_table_list AS l, pragma_table_xinfo(l.name) AS x
  WHERE l.schema = 'main' AND l.name = ?
 """
-_IS_VIEW = "SELECT 1 FROM main.sqlite_schema WHERE type = 'view' AND name = ?"
+_KIND = "SELECT type FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+_TRIGGERED = engine_only("SELECT DISTINCT tbl_name FROM temp.sqlite_schema WHERE type = 'trigger'")
+_SHADOWS = """
+SELECT name FROM pragma_table_list
+ WHERE schema = 'main' AND type = 'shadow' AND substr(name, 1, length(?1) + 1) = ?1 || '_'
+"""
+# The one shadow table that holds rows as they were given; the others are an index, made of them.
+_CONTENT = "_content"
 # Types whose values JSON holds as they are; REAL is not among them, for SQLite prints 15 digits and bare infinities.
 _SCALARS = frozenset({"TEXT", "INTEGER", "INT"})
 _OPERATIONS = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
@@ -93,6 +110,9 @@ class AuditTrail:
         self._fresh: list[str] = []
         self._altered: str | None = None
         self._missing: str | None = None
+        self._dropped: str | None = None
+        # Tables whose rows were noted as deleted: they may go.
+        self._cleared: set[str] = set()
         # A personal-data key was made or destroyed: SQL functions on open connections still hold the one before.
         self.keys_changed = False
         connection.execute(_PENDING)
@@ -103,6 +123,8 @@ class AuditTrail:
         """Whether changes of the table are noted already; if not, the statement is refused and `watch` follows."""
         if table in self._watched or table in self._unaudited or table.startswith("sqlite_"):
             return True
+        if table in self._cleared:
+            return True  # part of its removal
         self._missing = table
         return False
 
@@ -113,25 +135,78 @@ class AuditTrail:
         self._altered = table
         return False
 
+    def on_drop(self, table: str) -> bool:
+        """Whether the table may go; not before its rows are noted as deleted, which `watch` does."""
+        if table in self._cleared:
+            return True
+        self._dropped = table
+        return False
+
+    def note_rows_of(self, table: str) -> None:
+        """Note every row of a table as inserted, for one that was made with rows."""
+        self._note_all("insert", table)
+
+    def forget_shapes(self) -> None:
+        """The schema changed: only tables that still have their triggers are watched."""
+        self._cleared.clear()
+        self._watched &= {row[0] for row in self._connection.execute(_TRIGGERED)}
+
     def watch(self) -> bool:
         """Make way for the statement that was refused last: note changes of its table, or no more. False: none was."""
+        dropped, self._dropped = self._dropped, None
+        if dropped is not None:
+            for name in (dropped, *self._shadows_of(dropped)):
+                self._note_all("delete", name)
+                self._drop_triggers(name)
+                self._watched.discard(name)
+                self._cleared.add(name)
+            return True
         altered, self._altered = self._altered, None
         if altered is not None:
-            self._drop_triggers(altered)
-            self._watched.discard(altered)
+            for name in (altered, *self._shadows_of(altered)):
+                self._drop_triggers(name)
+                self._watched.discard(name)
             return True
         table, self._missing = self._missing, None
         if table is None:
             return False
+        for name in (table, *self._shadows_of(table)):
+            self._watch(name)
+        return True
+
+    def _watch(self, table: str) -> None:
         # A roll-back may have brought back those of before.
         self._drop_triggers(table)
-        # What is written through a view are changes of its tables, noted there.
-        if self._connection.execute(_IS_VIEW, (table,)).fetchone() is None:
+        if self._has_rows(table):
             for operation, text in _triggers(self._connection, table):
                 self._connection.execute(f"CREATE TEMP TRIGGER {_trigger_name(operation, table)} {text}")
         self._watched.add(table)
         self._fresh.append(table)
-        return True
+
+    def _note_all(self, operation: str, table: str) -> None:
+        """Note each row of the table, in place of triggers that see none of them."""
+        if self._has_rows(table) and table not in self._unaudited:
+            self._connection.execute(engine_only(_note_all_text(self._connection, operation, table)))
+
+    def _has_rows(self, table: str) -> bool:
+        """Whether changes are noted at this table.
+
+        What is written through a view, or into a virtual table, are changes of other tables, noted there. A table that
+        is not there is about to be made by the virtual table it belongs to.
+        """
+        kind = self._kind(table)
+        return kind == "table" or (kind == "shadow" and table.endswith(_CONTENT))
+
+    def _shadows_of(self, table: str) -> list[str]:
+        """The tables a virtual table writes to. They are watched with it: it takes no refusal half-way."""
+        if self._kind(table) != "virtual":
+            return []
+        return [row[0] for row in self._connection.execute(_SHADOWS, (table,))]
+
+    def _kind(self, table: str) -> str | None:
+        """As SQLite calls it: table, view, virtual or shadow; None for what is not there."""
+        found = self._connection.execute(_KIND, (table,)).fetchone()
+        return None if found is None else str(found[0])
 
     def _drop_triggers(self, table: str) -> None:
         for operation in _OPERATIONS:
@@ -142,6 +217,7 @@ class AuditTrail:
         for table in self._fresh[upto:]:
             self._watched.discard(table)
         del self._fresh[upto:]
+        self._cleared.clear()
 
     @property
     def fresh(self) -> int:
@@ -215,21 +291,28 @@ def verify_chain(tx: ReadTx, key: bytes) -> tuple[int, str | None]:
 
 def _triggers(connection: sqlite3.Connection, table: str) -> Iterator[tuple[str, str]]:
     """The three triggers of a table: operation and text after the name."""
+    for operation in _OPERATIONS:
+        values = ", ".join(_noted(connection, operation, table))
+        yield operation, f"AFTER {operation.upper()} ON main.{_quote(table)} BEGIN {_NOTE_INTO} VALUES ({values}); END"
+
+
+def _note_all_text(connection: sqlite3.Connection, operation: str, table: str) -> str:
+    """The statement that notes all rows of a table."""
+    side = _OPERATIONS[operation][0]
+    values = ", ".join(_noted(connection, operation, table))
+    return f"{_NOTE_INTO} SELECT {values} FROM main.{_quote(table)} AS {side}"
+
+
+def _noted(connection: sqlite3.Connection, operation: str, table: str) -> tuple[str, ...]:
+    """What a note of one row holds, as expressions over OLD and NEW."""
     columns = [_Column(*row) for row in connection.execute(_COLUMNS, (table,))]
     key = [column for column in sorted(columns, key=lambda column: column.pk) if column.pk]
     key = key or [_Column("rowid", "INTEGER", 0, 1)]
-    for operation, sides in _OPERATIONS.items():
-        row_key = f"json_array({', '.join(_value(sides[0], column) for column in key)})"
-        old = _values("OLD", columns) if "OLD" in sides else "NULL"
-        new = _values("NEW", columns) if "NEW" in sides else "NULL"
-        yield (
-            operation,
-            (
-                f"AFTER {operation.upper()} ON main.{_quote(table)} BEGIN "
-                "INSERT INTO audit_pending (operation, table_name, row_key, old_values, new_values) "
-                f"VALUES ('{operation}', {_literal(table)}, {row_key}, {old}, {new}); END"
-            ),
-        )
+    sides = _OPERATIONS[operation]
+    row_key = f"json_array({', '.join(_value(sides[0], column) for column in key)})"
+    old = _values("OLD", columns) if "OLD" in sides else "NULL"
+    new = _values("NEW", columns) if "NEW" in sides else "NULL"
+    return f"'{operation}'", _literal(table), row_key, old, new
 
 
 def _values(side: str, columns: list[_Column]) -> str:

@@ -15,7 +15,7 @@ from db.clock import Moment
 from db.errors import MigrationFailed
 from db.events import StepApplied, StepFailed, emit
 from db.schema.hold import SchemaHold, put_hold, read_hold
-from db.sql_text import split_statements
+from db.sql.splitting import split_statements
 from db.vault.freshness import Freshness
 from db.vault.vault import Vault
 

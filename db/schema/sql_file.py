@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from db.schema.migrate import MigrationSet
-from db.sql_text import split_statements
+from db.sql.splitting import split_statements
 from db.vault.new_file import as_rollback, prepared_database
 
 _RULE = "-- " + "=" * 117

@@ -1,0 +1,1 @@
+"""Databases as SQL text: written out of a committed state, taken in as one commit."""

@@ -1,0 +1,1 @@
+"""The blank charter: the kernel, and room for a schema of one's own."""

@@ -1,0 +1,198 @@
+"""`/query` and `/raw`: SQL that an operator or a tool sends, one statement, several or a batch, all of it or nothing.
+
+Whether a call writes is what SQLite says while it compiles the statements: each call starts on a reader, and goes to
+the writer at the first statement that would change something.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from db.errors import Invalid
+from db.fields import is_json_list, is_json_object
+from db.idempotency import answer_once, request_digest
+from db.sql.messages import NO_CODE, NO_STATEMENT, ONLY_LAST, SqlFailed
+from db.sql.parameters import has_parameters, sql_values
+from db.sql.session import Ran, SqlSession, WouldWrite, answer_too_large, read_only, sql_session
+from db.sql.splitting import split_pieces
+from db.sql.values import Numbers, arrays_text, objects_text
+from db.transaction import ReadTx, SqlValue, WriteTx
+from db.vault.vault import Vault
+from handlers.call import Call
+from handlers.d1.access import Access, enter
+from handlers.d1.envelope import success_text
+from handlers.protected_names import protected_names
+from handlers.reply import Reply
+from handlers.services import Services
+
+REGION: Final = "WEUR"
+_Text = Callable[[Sequence[str], Sequence[Sequence[SqlValue]], Numbers], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    sql: str
+    values: Sequence[SqlValue] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call. most_bytes: of the answer. primary: the answer must not be older than the call.
+    sealed: personal values are not opened."""
+
+    statements: Sequence[_Statement]
+    text: _Text
+    numbers: Numbers
+    most_bytes: int
+    is_over: Callable[[], bool]
+    protected: Callable[[], frozenset[str]]
+    primary: bool
+    sealed: bool
+
+
+def run_query(services: Services, call: Call) -> Reply:
+    """Rows as objects."""
+    return _run(services, call, objects_text)
+
+
+def run_raw(services: Services, call: Call) -> Reply:
+    """Rows as arrays, beside the names of their columns."""
+    return _run(services, call, arrays_text)
+
+
+def _run(services: Services, call: Call, text: _Text) -> Reply:
+    started, seconds = time.monotonic(), services.settings.sql_seconds
+    access = enter(services, call)
+    numbers = Numbers(
+        as_d1=call.header("x-vaultry-numbers") == "d1", big_as_text=call.header("x-vaultry-int64") == "text"
+    )
+    asked = _Asked(
+        statements=_statements(call, numbers),
+        text=text,
+        numbers=numbers,
+        most_bytes=services.settings.sql_answer_bytes,
+        is_over=lambda: time.monotonic() - started > seconds,
+        protected=partial(protected_names, services, access.entry),
+        primary=call.freshness.look,
+        sealed=access.identity.kind != "operator",
+    )
+    with services.vault(access.entry) as vault:
+        try:
+            return _read(vault, call, asked)
+        except WouldWrite as exc:
+            if not access.may_write:
+                raise read_only() from exc
+        except SqlFailed:
+            # What a repeated call once changed may make its own statements fail: the answer given then stands.
+            if call.header("idempotency-key") is None or not access.may_write:
+                raise
+        return _write(vault, call, access, asked)
+
+
+def _statements(call: Call, numbers: Numbers) -> list[_Statement]:
+    """The statements of the body in order. Raises Invalid (sql_request), SqlFailed for a text without one."""
+    body = call.json_object()
+    if ("sql" in body) == ("batch" in body):
+        raise Invalid("the body must have either `sql` or `batch`", code="sql_request")
+    items: Any = [body] if "sql" in body else body["batch"]
+    if not is_json_list(items) or not items:
+        raise Invalid("batch: wanted a list of objects with `sql` and `params`", code="sql_request")
+    return [statement for item in items for statement in _of_item(item, numbers)]
+
+
+def _of_item(item: Any, numbers: Numbers) -> list[_Statement]:
+    if not is_json_object(item) or not isinstance(item.get("sql"), str):
+        raise Invalid("sql: wanted text", code="sql_request")
+    params: Any = item.get("params") or []
+    if not is_json_list(params):
+        raise Invalid("params: wanted a list", code="sql_request")
+    values = sql_values(params, as_real=numbers.as_d1)
+    if item["sql"] == "":
+        raise SqlFailed(NO_STATEMENT)
+    # With the blanks before it: offsets in messages count from where the text begins.
+    texts = [piece.text for piece in split_pieces(item["sql"]) if piece.has_code]
+    if not texts:
+        raise SqlFailed(NO_CODE)
+    if any(has_parameters(text) for text in texts[:-1]):
+        raise SqlFailed(ONLY_LAST)
+    if len(texts) > 1:
+        texts = [text.strip() for text in texts]
+    return [*(_Statement(text) for text in texts[:-1]), _Statement(texts[-1], values)]
+
+
+def _read(vault: Vault, call: Call, asked: _Asked) -> Reply:
+    def work(tx: ReadTx) -> Reply:
+        connection, guard = tx.raw
+        with sql_session(
+            connection, guard, writes=False, protected=asked.protected, is_over=asked.is_over, sealed=asked.sealed
+        ) as session:
+            return _answer(session, asked)
+
+    answer = vault.read(work, call.freshness)
+    return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
+
+
+def _write(vault: Vault, call: Call, access: Access, asked: _Asked) -> Reply:
+    actor = access.actor(call, "d1.query")
+    key = call.header("idempotency-key")
+    wishes = f"{asked.numbers}".encode()
+    digest = request_digest(call.method.encode(), call.url_path.encode(), wishes, call.body)
+
+    def run(tx: WriteTx) -> Reply:
+        connection, guard = tx.raw
+        with sql_session(
+            connection,
+            guard,
+            writes=True,
+            protected=asked.protected,
+            is_over=asked.is_over,
+            sealed=asked.sealed,
+            note=tx.note,
+        ) as session:
+            return _answer(session, asked)
+
+    def work(tx: WriteTx) -> Reply:
+        if key is None:
+            return run(tx)
+        stored, replayed = answer_once(tx, actor.id, key, digest, call.now, lambda: run(tx).as_json())
+        reply = Reply.from_json(stored)
+        return reply.with_headers(("Idempotency-Replayed", "true")) if replayed else reply
+
+    answer = vault.write(work, actor, call.now, call.began)
+    return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
+
+
+def _answer(session: SqlSession, asked: _Asked) -> Reply:
+    """Run every statement; the results in order. Raises what the first that fails raises."""
+    parts: list[str] = []
+    left = asked.most_bytes
+    for statement in asked.statements:
+        ran = session.run(statement.sql, statement.values, left)
+        results = asked.text(ran.columns, ran.rows, asked.numbers)
+        meta = json.dumps(_meta(ran, primary=asked.primary), separators=(",", ":"))
+        parts.append(f'{{"results":{results},"success":true,"meta":{meta}}}')
+        left -= len(parts[-1])
+        if left < 0:
+            raise answer_too_large(asked.most_bytes)
+    return success_text(f"[{','.join(parts)}]")
+
+
+def _meta(ran: Ran, *, primary: bool) -> dict[str, Any]:
+    duration_ms = round(ran.duration_ms, 4)
+    return {
+        "served_by": "vaultry",
+        "served_by_region": REGION,
+        "served_by_primary": primary,
+        "timings": {"sql_duration_ms": duration_ms},
+        "duration": duration_ms,
+        "changes": ran.changed,
+        "last_row_id": ran.last_row_id,
+        "changed_db": ran.changed_db,
+        "size_after": ran.size_after,
+        "rows_read": ran.read,
+        "rows_written": ran.written,
+        "total_attempts": 1,
+    }
