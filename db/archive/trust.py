@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from db.errors import Forbidden, Invalid
-from db.keyring import encode_base64url
+from db.key_pairs import public_jwk, public_key_from
 from db.registry.signed_documents import sign_document, signed_text, unsigned_text
 from db.registry.signing_keys import Signer, jwks
 from db.transaction import ReadTx
@@ -29,7 +29,7 @@ class SignedManifest:
 
 def public_key_of(signer: Signer) -> dict[str, Any]:
     """The key as the manifest holds it: key id, JWK, fingerprint."""
-    jwk = {"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(signer.private_key.public_key().public_bytes_raw())}
+    jwk = public_jwk(signer.private_key)
     return {"kid": signer.key_id, "jwk": jwk, "fingerprint": fingerprint(jwk)}
 
 
@@ -38,16 +38,17 @@ def sign_manifest(signer: Signer, content: Mapping[str, Any]) -> str:
     return sign_document(signer, KIND, content)
 
 
-def fingerprint(jwk: Mapping[str, Any]) -> str:
-    """The thumbprint of a public key, 43 characters of base64url. Raises Invalid for what is no Ed25519 key."""
-    from joserfc.errors import JoseError
-    from joserfc.jwk import OKPKey
+def fingerprint(jwk: object) -> str:
+    """The thumbprint of a public key, 43 characters of base64url.
+
+    Raises Invalid `signature_invalid` for what is no key that signs here.
+    """
+    from joserfc.jwk import JWKRegistry
 
     try:
-        key = OKPKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x")})
-    except (JoseError, KeyError, ValueError, TypeError) as exc:
-        raise Invalid("got a key that is no Ed25519 public key", code="signature_invalid") from exc
-    return key.thumbprint()
+        return JWKRegistry.import_key({**public_jwk(public_key_from(jwk))}).thumbprint()
+    except Invalid as exc:
+        raise Invalid(str(exc), code="signature_invalid") from exc
 
 
 def read_manifest(signed: str) -> SignedManifest:
@@ -77,9 +78,9 @@ def own_fingerprints(tx: ReadTx) -> list[str]:
 
 
 def jwks_fingerprints(text: str) -> list[str]:
-    """Those of the Ed25519 keys in a JWK set. Raises Invalid `jwks_invalid`."""
+    """Those of the keys in a JWK set that may sign here. Raises Invalid `jwks_invalid`."""
     try:
         keys: list[Mapping[str, Any]] = json.loads(text)["keys"]
-        return [fingerprint(key) for key in keys if key.get("crv") == "Ed25519"]
+        return [fingerprint(key) for key in keys if key.get("crv") in ("P-256", "Ed25519")]
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise Invalid("got text that is no JWK set", code="jwks_invalid") from exc

@@ -1,6 +1,6 @@
 """JSON documents signed by the platform's key, for whoever must check them later. Knows keys and JWS; no document.
 
-A document is a compact JWS (RFC 7515, EdDSA) whose `typ` says what kind it is: one kind never passes for another, nor
+A document is a compact JWS (RFC 7515) whose `typ` says what kind it is: one kind never passes for another, nor
 for an access token. Unlike a token it does not expire with its key: one that was retired since still proves that the
 document was signed before.
 """
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from db.errors import Invalid
+from db.key_pairs import algorithm_of, public_jwk, public_key_from, secret_of
 from db.keyring import encode_base64url
 from db.registry.signing_keys import Signer
 from db.transaction import ReadTx
-
-_ALGORITHM = "EdDSA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +31,15 @@ class SignedDocument:
 def sign_document(signer: Signer, kind: str, content: Mapping[str, Any]) -> str:
     """The document as a compact JWS. kind: the `typ` of its header."""
     from joserfc import jws  # here and below: a library that only signing and checking need
-    from joserfc.jwk import OKPKey
+    from joserfc.jwk import JWKRegistry
 
-    header = {"alg": _ALGORITHM, "typ": kind, "kid": signer.key_id}
+    algorithm = algorithm_of(signer.private_key)
+    header = {"alg": algorithm, "typ": kind, "kid": signer.key_id}
     payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    secret, public = signer.private_key.private_bytes_raw(), signer.private_key.public_key().public_bytes_raw()
-    halves = {"x": encode_base64url(public), "d": encode_base64url(secret)}
-    key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", **halves})
+    secret = encode_base64url(secret_of(signer.private_key))
+    key = JWKRegistry.import_key({**public_jwk(signer.private_key), "d": secret})
     with _named_as_published():
-        return jws.serialize_compact(header, payload, key, algorithms=[_ALGORITHM])
+        return jws.serialize_compact(header, payload, key, algorithms=[algorithm])
 
 
 _KEY = "SELECT public_key, revoked_at FROM signing_keys WHERE key_id = :key_id"
@@ -56,20 +55,21 @@ def read_document(tx: ReadTx, kind: str, signed: str) -> SignedDocument:
     return SignedDocument(cast("Mapping[str, Any]", content), str(key_id), row["revoked_at"])
 
 
-def signed_text(signed: str, kind: str, jwk: Mapping[str, Any]) -> str:
-    """The text of a document, its signature checked against this public key. Raises Invalid `signature_invalid`."""
+def signed_text(signed: str, kind: str, jwk: object) -> str:
+    """The text of a document, its signature checked against this JWK. Raises Invalid `signature_invalid`."""
     from joserfc import jws
     from joserfc.errors import JoseError
-    from joserfc.jwk import OKPKey
+    from joserfc.jwk import JWKRegistry
 
     typ = _headers(signed).get("typ")
     if typ != kind:
         raise _invalid(f"it is a {typ}, wanted a {kind}")
     try:
+        key = public_key_from(jwk)
         with _named_as_published():
-            key = OKPKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x")})
-            return jws.deserialize_compact(signed, key, algorithms=[_ALGORITHM]).payload.decode()
-    except (JoseError, ValueError, KeyError) as exc:
+            found = jws.deserialize_compact(signed, JWKRegistry.import_key({**public_jwk(key)}), [algorithm_of(key)])
+        return found.payload.decode()
+    except (JoseError, Invalid, ValueError) as exc:
         raise _invalid(str(exc)) from exc
 
 
@@ -95,7 +95,7 @@ def _headers(signed: str) -> Mapping[str, Any]:
 
 
 def _named_as_published() -> AbstractContextManager[object]:
-    """Silence on the algorithm's name: the published keys say EdDSA, and so do the access tokens."""
+    """Silence on the name EdDSA, which RFC 9864 replaces: published keys and access tokens have it."""
     from joserfc.errors import SecurityWarning
 
     return warnings.catch_warnings(action="ignore", category=SecurityWarning)

@@ -1,4 +1,4 @@
-"""Ed25519 key pairs that sign access tokens: create, activate, revoke, publish. Knows keys; not tokens or HTTP.
+"""Key pairs that sign access tokens: create, activate, revoke, publish. Knows keys; not tokens or HTTP.
 
 A key is published before it signs, for at least the hour that others may cache the published set; it stays published
 after its successor took over, for as long as tokens and cookies signed by it may live.
@@ -9,26 +9,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from db.clock import Moment
 from db.errors import Conflict, NotFound, VaultError
-from db.keyring import KEY_BYTES, KeyRing, decode_base64url, encode_base64url
+from db.key_pairs import (
+    ES256,
+    PrivateKey,
+    PublicKey,
+    make_private_key,
+    private_key_from,
+    public_jwk,
+    public_key_from,
+    secret_of,
+)
+from db.keyring import KeyRing
 from db.transaction import ReadTx, Row, WriteTx
 
 PUBLISHED_SECONDS = 3600
 ROTATE_SECONDS = 90 * 86400
 RETIRE_SECONDS = 30 * 86400
 
-VerificationKeys = Mapping[str, Ed25519PublicKey]
+VerificationKeys = Mapping[str, PublicKey]
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key pair without its private half. activated_at None = published only; revoked_at None = trusted."""
+    """A key pair without its private half. activated_at None = published only; revoked_at None = trusted.
+
+    algorithm: `alg` of what it signs, ES256 or EdDSA.
+    """
 
     id: str
     key_id: str
+    algorithm: str
     created_at: str
     activated_at: str | None
     revoked_at: str | None
@@ -39,7 +51,7 @@ class Signer:
     """The key that signs now, and the name it is published under."""
 
     key_id: str
-    private_key: Ed25519PrivateKey = field(repr=False)
+    private_key: PrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +63,20 @@ class Rotation:
     revoked: tuple[str, ...] = ()
 
 
-def create_signing_key(tx: WriteTx, ring: KeyRing, now: Moment) -> SigningKey:
+def create_signing_key(tx: WriteTx, ring: KeyRing, now: Moment, algorithm: str = ES256) -> SigningKey:
     """A new pair, published and not signing; its private half is stored sealed under the platform's secret."""
-    secret = now.random_bytes(KEY_BYTES)
-    public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    key = make_private_key(algorithm, now.random_bytes)
     row_id, key_id = now.new_id(), now.token_hex(8)
     tx.insert(
         "signing_keys",
         id=row_id,
         key_id=key_id,
-        public_key=json.dumps({"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(public)}),
-        private_key=ring.wrap(secret, _context(key_id)),
+        algorithm=algorithm,
+        public_key=json.dumps(public_jwk(key)),
+        private_key=ring.wrap(secret_of(key), _context(key_id)),
         created_at=now.text,
     )
-    return SigningKey(row_id, key_id, now.text, None, None)
+    return SigningKey(row_id, key_id, algorithm, now.text, None, None)
 
 
 def activate_signing_key(tx: WriteTx, key_id: str, now: Moment, *, at_once: bool = False) -> SigningKey:
@@ -105,7 +117,7 @@ def current_signer(tx: ReadTx, ring: KeyRing, now: Moment) -> Signer:
             hint="create a signing key and activate it",
         )
     secret = ring.unwrap(row["private_key"], _context(row["key_id"]))
-    return Signer(row["key_id"], Ed25519PrivateKey.from_private_bytes(secret))
+    return Signer(row["key_id"], private_key_from(row["algorithm"], secret))
 
 
 def list_signing_keys(tx: ReadTx) -> list[SigningKey]:
@@ -113,22 +125,23 @@ def list_signing_keys(tx: ReadTx) -> list[SigningKey]:
     return [_key(row) for row in tx.rows("SELECT * FROM signing_keys ORDER BY created_at DESC, id DESC")]
 
 
-_TRUSTED = "SELECT key_id, public_key FROM signing_keys WHERE revoked_at IS NULL ORDER BY created_at, id"
+_TRUSTED = "SELECT key_id, algorithm, public_key FROM signing_keys WHERE revoked_at IS NULL ORDER BY created_at, id"
 
 
 def jwks(tx: ReadTx) -> dict[str, list[dict[str, Any]]]:
-    """The JWK set of every key not revoked, those that do not sign yet included. Source: RFC 7517, RFC 8037."""
-    extra = {"alg": "EdDSA", "use": "sig", "key_ops": ["verify"]}
-    return {"keys": [{**json.loads(row["public_key"]), "kid": row["key_id"], **extra} for row in tx.rows(_TRUSTED)]}
+    """The JWK set of every key not revoked, those that do not sign yet included. Source: RFC 7517."""
+    extra = {"use": "sig", "key_ops": ["verify"]}
+    rows = tx.rows(_TRUSTED)
+    return {
+        "keys": [
+            {**json.loads(row["public_key"]), "kid": row["key_id"], "alg": row["algorithm"], **extra} for row in rows
+        ]
+    }
 
 
 def verification_keys(tx: ReadTx) -> VerificationKeys:
     """The public keys not revoked, by key id; fit to be kept for 5 minutes, and fetched again for an unknown id."""
-    keys: dict[str, Ed25519PublicKey] = {}
-    for row in tx.rows(_TRUSTED):
-        public = decode_base64url(json.loads(row["public_key"])["x"])
-        keys[row["key_id"]] = Ed25519PublicKey.from_public_bytes(public or b"")
-    return keys
+    return {row["key_id"]: public_key_from(json.loads(row["public_key"])) for row in tx.rows(_TRUSTED)}
 
 
 _WAITING = """
@@ -137,23 +150,28 @@ SELECT key_id FROM signing_keys WHERE activated_at IS NULL AND revoked_at IS NUL
 _RIPE = "SELECT 1 FROM signing_keys WHERE key_id = :key_id AND created_at <= :then"
 
 
-def rotate_signing_keys(tx: WriteTx, ring: KeyRing, now: Moment) -> Rotation:
+def rotate_signing_keys(tx: WriteTx, ring: KeyRing, now: Moment, algorithm: str = ES256) -> Rotation:
     """Do what is due, if anything; safe to run as often as one likes.
 
-    No signer: create and activate. A key waits for an hour: activate it. The signer is 90 days old: create the next.
-    A key was succeeded 30 days ago: revoke it.
+    No signer: create and activate. A key waits for an hour: activate it. The signer is 90 days old, or not of this
+    algorithm: create the next. A key was succeeded 30 days ago: revoke it.
     """
     created: tuple[str, ...] = ()
     activated: tuple[str, ...] = ()
     signer = _signing_row(tx, now)
     waiting = tx.value(_WAITING)
-    if waiting is None and (signer is None or signer["activated_at"] <= now.later(seconds=-ROTATE_SECONDS)):
-        waiting = create_signing_key(tx, ring, now).key_id
+    if waiting is None and (signer is None or _is_due(signer, algorithm, now)):
+        waiting = create_signing_key(tx, ring, now, algorithm).key_id
         created = (waiting,)
     if waiting is not None and (signer is None or tx.value(_RIPE, key_id=waiting, then=_hour_ago(now)) is not None):
         activated = (activate_signing_key(tx, waiting, now).key_id,)
     revoked = tuple(revoke_signing_key(tx, key_id, now).key_id for key_id in _succeeded(tx, now))
     return Rotation(created, activated, revoked)
+
+
+def _is_due(signer: Row, algorithm: str, now: Moment) -> bool:
+    """Whether the signing key ought to get a successor."""
+    return bool(signer["algorithm"] != algorithm or signer["activated_at"] <= now.later(seconds=-ROTATE_SECONDS))
 
 
 _SUCCEEDED = """
@@ -192,7 +210,9 @@ def _required(tx: ReadTx, key_id: str) -> SigningKey:
 
 
 def _key(row: Row) -> SigningKey:
-    return SigningKey(row["id"], row["key_id"], row["created_at"], row["activated_at"], row["revoked_at"])
+    return SigningKey(
+        row["id"], row["key_id"], row["algorithm"], row["created_at"], row["activated_at"], row["revoked_at"]
+    )
 
 
 def _context(key_id: str) -> str:

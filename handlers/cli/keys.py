@@ -18,7 +18,7 @@ from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import operator, session
 from handlers.services import Services
 
-_COLUMNS = ("key_id", "state", "created_at", "activated_at", "revoked_at")
+_COLUMNS = ("key_id", "algorithm", "state", "created_at", "activated_at", "revoked_at")
 
 
 @click.group()
@@ -47,13 +47,15 @@ def list_keys(*, as_json: bool) -> None:
     if as_json:
         print_json([{**asdict(key), "state": _state(key)} for key in found])
     else:
-        print_table(_COLUMNS, [(k.key_id, _state(k), k.created_at, k.activated_at, k.revoked_at) for k in found])
+        print_table(
+            _COLUMNS, [(k.key_id, k.algorithm, _state(k), k.created_at, k.activated_at, k.revoked_at) for k in found]
+        )
 
 
 @keys.command()
 @json_option
 def create(*, as_json: bool) -> None:
-    """Make a key pair that is published and does not sign yet.
+    """Make a key pair of VAULTRY_SIGNING_ALGORITHM that is published and does not sign yet.
 
     Interrupted: a key may have been made; `keys list` shows it, and an unused one does no harm.
 
@@ -61,7 +63,11 @@ def create(*, as_json: bool) -> None:
     Example:
       vaultry keys create
     """
-    _change("keys.create", lambda services, tx, now: create_signing_key(tx, services.keyring, now), as_json=as_json)
+
+    def make(services: Services, tx: WriteTx, now: Moment) -> SigningKey:
+        return create_signing_key(tx, services.keyring, now, services.settings.signing_algorithm)
+
+    _change("keys.create", make, as_json=as_json)
 
 
 @keys.command()

@@ -13,11 +13,12 @@ MIGRATIONS = Path(__file__).parents[3] / "migrations"
 RING = KeyRing("a platform secret only for tests 0123456789")
 
 
-def open_registry() -> sqlite3.Connection:
+def open_registry(steps: int | None = None) -> sqlite3.Connection:
+    """steps: how many of the registry's own; None = all."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
     for folder in ("kernel", "registry"):
-        for step in sorted((MIGRATIONS / folder).glob("*.sql")):
+        for step in sorted((MIGRATIONS / folder).glob("*.sql"))[: steps if folder == "registry" else None]:
             connection.executescript(step.read_text())
     return connection
 

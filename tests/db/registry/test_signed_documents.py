@@ -2,11 +2,12 @@
 
 import base64
 import json
+import os
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from db.errors import Invalid
+from db.key_pairs import ALGORITHMS, algorithm_of, make_private_key
 from db.registry.access_tokens import mint_access_token
 from db.registry.signed_documents import read_document, sign_document
 from db.registry.signing_keys import Signer, current_signer, revoke_signing_key, rotate_signing_keys
@@ -16,9 +17,9 @@ NOW = at("10:00:00")
 KIND = "vaultry-test"
 
 
-@pytest.fixture
-def signer(tx):
-    rotate_signing_keys(tx, RING, NOW)
+@pytest.fixture(params=ALGORITHMS)
+def signer(tx, request):
+    rotate_signing_keys(tx, RING, NOW, request.param)
     return current_signer(tx, RING, NOW)
 
 
@@ -41,17 +42,21 @@ def segment(value) -> str:
 def test_nothing_else_passes(tx, signer):
     signed = sign_document(signer, KIND, {"passed": False})
     header, payload, signature = signed.split(".")
-    stranger = Signer(signer.key_id, Ed25519PrivateKey.generate())
+    algorithm = algorithm_of(signer.private_key)
+    stranger = Signer(signer.key_id, make_private_key(algorithm, os.urandom))
+    other = next(known for known in ALGORITHMS if known != algorithm)
+    other_kind = Signer(signer.key_id, make_private_key(other, os.urandom))
     unknown = Signer("0" * 16, signer.private_key)
     names = {"account_id": "a", "email": "a@x.example", "vault_id": "v", "session_id": "s", "issuer": "i"}
     forged = {
         "another payload": f"{header}.{segment({'passed': True})}.{signature}",
         "another kind": sign_document(signer, "vaultry-other", {}),
         "another key under our name": sign_document(stranger, KIND, {}),
+        "a key of another kind under our name": sign_document(other_kind, KIND, {}),
         "a key nobody knows": sign_document(unknown, KIND, {}),
         "an access token": mint_access_token(signer, **names, now=NOW),
         "no algorithm": f"{segment({'alg': 'none', 'typ': KIND, 'kid': signer.key_id})}.{payload}.",
-        "no key id": f"{segment({'alg': 'EdDSA', 'typ': KIND})}.{payload}.{signature}",
+        "no key id": f"{segment({'alg': algorithm, 'typ': KIND})}.{payload}.{signature}",
         "no document": "a.b.c",
         "nothing": "",
         "not ascii": "ä.ä.ä",

@@ -1,8 +1,12 @@
+import json
 import sqlite3
+from contextlib import closing
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from db.errors import Conflict, NotAuthenticated, NotFound, VaultError
+from db.key_pairs import ALGORITHMS, EDDSA, ES256, public_jwk, secret_of
 from db.keyring import KeyRing
 from db.registry.access_tokens import mint_access_token, token_key_id, verify_access_token
 from db.registry.signing_keys import (
@@ -16,7 +20,8 @@ from db.registry.signing_keys import (
     rotate_signing_keys,
     verification_keys,
 )
-from tests.db.registry.registry_rows import RING, after, at
+from db.transaction import WriteTx
+from tests.db.registry.registry_rows import MIGRATIONS, RING, after, at, open_registry
 
 NOW = at("10:00:00")
 DAY = 86400
@@ -122,11 +127,55 @@ def test_an_unknown_key_is_not_found(tx):
             change(tx, "nothing", NOW)
 
 
-def test_the_published_set_holds_public_parts_only(tx):
+def test_the_published_set_holds_public_parts_only_of_either_kind(tx):
     make_signer(tx)
-    [key] = jwks(tx)["keys"]
-    assert set(key) == {"kty", "crv", "x", "kid", "alg", "use", "key_ops"}
-    assert (key["kty"], key["crv"], key["alg"]) == ("OKP", "Ed25519", "EdDSA")
+    create_signing_key(tx, RING, after(NOW, seconds=1), EDDSA)
+    new, old = jwks(tx)["keys"]
+    assert set(new) == {"kty", "crv", "x", "y", "kid", "alg", "use", "key_ops"}
+    assert (new["kty"], new["crv"], new["alg"]) == ("EC", "P-256", "ES256")
+    assert set(old) == {"kty", "crv", "x", "kid", "alg", "use", "key_ops"}
+    assert (old["kty"], old["crv"], old["alg"]) == ("OKP", "Ed25519", "EdDSA")
+
+
+def test_tokens_of_either_kind_of_key_pass_side_by_side(tx):
+    rotate_signing_keys(tx, RING, NOW, EDDSA)
+    by_eddsa = mint(tx, NOW)
+    [made] = rotate_signing_keys(tx, RING, after(NOW, seconds=1)).created
+    later = after(NOW, seconds=3601)
+    assert rotate_signing_keys(tx, RING, later) == Rotation(activated=(made,))
+    by_es256 = mint(tx, later)
+    assert [key.algorithm for key in list_signing_keys(tx)] == [ES256, EDDSA]
+    assert token_key_id(by_es256) == made
+    assert passes(tx, by_eddsa, NOW)
+    assert passes(tx, by_es256, later)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_rotation_leaves_a_signer_of_the_algorithm_asked_for_alone(tx, algorithm):
+    rotate_signing_keys(tx, RING, NOW, algorithm)
+    assert rotate_signing_keys(tx, RING, NOW, algorithm) == Rotation()
+    other = next(known for known in ALGORITHMS if known != algorithm)
+    assert len(rotate_signing_keys(tx, RING, NOW, other).created) == 1
+    assert rotate_signing_keys(tx, RING, NOW, other) == Rotation(), "one waits already"
+
+
+def test_a_key_made_before_there_was_another_algorithm_signs_on():
+    """Written by the steps up to 13, read after the next."""
+    with closing(open_registry(13)) as connection:
+        key = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+        connection.execute(
+            "INSERT INTO signing_keys (id, key_id, public_key, private_key, created_at, activated_at)"
+            " VALUES ('1', 'k1', ?, ?, ?, ?)",
+            (json.dumps(public_jwk(key)), RING.wrap(secret_of(key), "signing_keys.k1"), NOW.text, NOW.text),
+        )
+        connection.executescript((MIGRATIONS / "registry" / "0014_sign_with_p256.sql").read_text())
+        tx = WriteTx(connection)
+        assert passes(tx, mint(tx, NOW), NOW)
+        assert [known.algorithm for known in list_signing_keys(tx)] == [EDDSA]
+        [made] = rotate_signing_keys(tx, RING, after(NOW, seconds=60)).created
+        assert current_signer(tx, RING, after(NOW, seconds=60)).key_id == "k1", "until the new one was published"
+        rotate_signing_keys(tx, RING, after(NOW, seconds=3660))
+        assert current_signer(tx, RING, after(NOW, seconds=3660)).key_id == made
 
 
 def test_the_private_half_is_stored_sealed_under_the_platform_secret(tx):
@@ -182,7 +231,7 @@ def test_rotation_never_retires_a_key_whose_successor_was_revoked(tx):
     assert current_signer(tx, RING, after(NOW, seconds=40 * DAY)).key_id == k1
 
 
-@pytest.mark.parametrize("change", ["revoked_at = NULL", 'public_key = \'{"crv":"Ed25519"}\''])
+@pytest.mark.parametrize("change", ["revoked_at = NULL", 'public_key = \'{"crv":"P-256"}\'', "algorithm = 'EdDSA'"])
 def test_the_database_refuses_to_trust_a_revoked_key_again(tx, change):
     revoke_signing_key(tx, make_signer(tx), NOW)
     with pytest.raises(sqlite3.IntegrityError, match="revoked once"):
