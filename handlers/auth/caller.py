@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from db.errors import Invalid, NotAuthenticated
+from db.errors import Forbidden, Invalid, NotAuthenticated
 from db.fields import Field, Text, parse_fields
 from db.registry.accounts import Account, find_account, require_enabled
 from db.registry.attempts import Counter, Limit, counter, network_of
 from db.registry.directory import VaultEntry
+from db.registry.factors import has_factor
 from db.registry.sessions import Session, find_live_session
 from db.registry.sign_in_settings import SignInSettings, read_sign_in_settings
 from db.transaction import Actor, ReadTx
@@ -74,6 +75,12 @@ def signed_in(identity: Identity, call: Call) -> Callable[[ReadTx], SignedIn]:
         return SignedIn(require_enabled(account, call.now), session)
 
     return find
+
+
+def require_shown(tx: ReadTx, who: SignedIn) -> None:
+    """Raise Forbidden `insufficient_aal` unless the session showed the factor that the account has, if it has one."""
+    if who.session.aal != "aal2" and has_factor(tx, who.account.id):
+        raise Forbidden("show your second factor first", code="insufficient_aal")
 
 
 def settings_of(services: Services, entry: VaultEntry) -> SignInSettings:

@@ -1,5 +1,6 @@
 """The application behind a real HTTP server on this machine, for published clients. Stops when the block ends."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ OWNER, MARI, KADRI = "liis@aurora.example", "mari@aurora.example", "kadri@aurora
 
 
 @contextmanager
-def served(services: Services) -> Iterator[str]:
-    """The address of the running server."""
-    listener = listen("127.0.0.1", 0)
+def served(services: Services, listener: socket.socket | None = None) -> Iterator[str]:
+    """The address of the running server. listener: where it listens, for services that have to know it before."""
+    listener = listener or listen("127.0.0.1", 0)
     config = uvicorn.Config(server_app(services), access_log=False, log_level="error", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -1,7 +1,9 @@
 """The published supabase client for Python against a running server: sign-in, rows, verbs, errors, sign-out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,8 +12,10 @@ from postgrest.exceptions import APIError
 from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 from supabase_auth.errors import AuthApiError
+from supabase_functions.errors import FunctionsHttpError
 
 from tests.handlers.http.site import Choir, Site
+from tests.interop.clients_page import check_methods
 from tests.interop.served import KADRI, MARI, OWNER, open_aurora, served
 
 # The client warns of a parameter that it passes to itself.
@@ -176,4 +180,27 @@ def test_the_plain_rest_client_works_too(aurora):
         assert (answer.data, answer.count) == ([{"title": "A"}], 1)
         with pytest.raises(APIError) as caught:
             client.from_("works").select("titel").execute()
-        assert caught.value.code == "PGRST204"
+        assert caught.value.code == "42703"
+
+
+def test_what_the_client_has_besides_is_not_here(aurora):
+    client = aurora.sign_in()
+    assert client.schema("public").table("works").select("id").execute().data == []
+    assert client.postgrest.from_("works").select("id").execute().data == []
+    assert Client.create(aurora.url, KEY, SyncClientOptions(httpx_client=aurora.connections)).storage is not None
+    for call in (lambda: client.channel("works"), client.get_channels, client.remove_all_channels):
+        with pytest.raises(NotImplementedError):
+            call()
+    with pytest.raises(NotImplementedError):
+        client.remove_channel(None)
+    with pytest.raises(FunctionsHttpError) as missing:
+        client.functions.invoke("hello")
+    assert missing.value.status == 404
+
+
+def test_the_page_says_of_every_method_whether_it_works():
+    """One that a new version brings shows up here."""
+    methods = {name for name in dir(Client) if name[0] != "_"}
+    check_methods("supabase", methods)
+    source = Path(__file__).read_text()
+    assert {name for name in methods if not re.search(rf"\.{name}\b", source)} == set()

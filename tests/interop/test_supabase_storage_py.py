@@ -10,21 +10,22 @@ from typing import Any
 
 import httpx
 import pytest
-from storage3 import SyncStorageClient
+from storage3 import AsyncStorageClient, SyncStorageClient
+from storage3._async.file_api import AsyncBucketActionsMixin
 from storage3._sync.file_api import SyncBucketActionsMixin
-from storage3.exceptions import StorageApiError
+from storage3.exceptions import StorageApiError, VectorBucketException
 from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
 from tests.handlers.http.site import Site
 from tests.handlers.storage.desk import PDF, PNG
+from tests.interop.clients_page import check_methods
 from tests.interop.served import KADRI, MARI, open_aurora, served
+from tests.interop.watched import public_methods
 
 # The client warns of a parameter that it passes to itself.
 pytestmark = pytest.mark.filterwarnings("ignore:The '(timeout|verify|proxy)' parameter is deprecated")
 NAME = "folder/Püha öö #1?.pdf"
-# Stores of other kinds, which this platform has none of.
-NOT_OURS = {"analytics", "vectors"}
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,18 @@ def test_images_are_not_transformed_and_that_is_said(store):
 
 def test_every_method_of_the_client_is_called_above():
     source = Path(__file__).read_text()
-    methods = [name for kind in (SyncStorageClient, SyncBucketActionsMixin) for name in dir(kind) if name[0] != "_"]
-    assert {name for name in methods if f".{name}(" not in source} == NOT_OURS
+    buckets, files = public_methods([SyncStorageClient]), public_methods([SyncBucketActionsMixin])
+    assert {name for name in buckets | files if f".{name}(" not in source} == set()
+    check_methods("storage3", buckets | {f"from_().{name}" for name in files})
+    assert public_methods([AsyncStorageClient]) == buckets
+    assert public_methods([AsyncBucketActionsMixin]) == files
+
+
+def test_stores_of_other_kinds_are_not_here(store):
+    for call in (store.vectors().list_buckets, store.analytics().list):
+        with pytest.raises((StorageApiError, VectorBucketException)) as missing:
+            call()
+        assert "no route" in str(missing.value)
 
 
 def test_a_long_file_goes_through_without_being_in_memory(aurora, store):

@@ -13,7 +13,7 @@ from tests.interop.served import open_aurora
 
 USE_TS = """
 import { createClient } from "@supabase/supabase-js"
-import type { Database, Insert, Row } from "./database"
+import type { Database, Insert, Json, Row } from "./database"
 
 const db = createClient<Database>("http://127.0.0.1", "sb_publishable_none")
 
@@ -29,7 +29,15 @@ export async function main(): Promise<void> {
   await db.from("works").insert([added])
   await db.from("editions").update({ license_type: "owned" }).eq("id", "1")
   const made = await db.rpc("work.create", { title: "x" })
-  await db.rpc("work.list").select()
+  const listed = await db.rpc("work.list").select("title, editions(name)")
+  const edition: string | undefined = listed.data?.[0].editions[0].name
+  const event = (await db.rpc("event.list")).data?.[0]
+  const start: string | undefined = event?.starts_at
+  const added_by_verb: Json | undefined = event?.shown_until
+  const found = await db.rpc("work.get", { work_id: "1" })
+  const composer_found: string | null | undefined = found.data?.composer
+  // @ts-expect-error a column that the rows of the verb do not have
+  const missing: string | undefined = listed.data?.[0].nope
   // @ts-expect-error a column that is not there
   await db.from("works").insert({ title: "a", nope: 1 })
   // @ts-expect-error a column that must be given
@@ -44,7 +52,7 @@ export async function main(): Promise<void> {
   await db.rpc("work.create", { titel: "x" })
   // @ts-expect-error a table that is not there
   db.from("nope")
-  console.log(title, composer, license, parent, row, made.data)
+  console.log(edition, start, added_by_verb, composer_found, missing, title, composer, license, parent, row, made.data)
 }
 """
 USE_PYTHON = """
@@ -52,7 +60,7 @@ from typing import assert_type
 
 from pydantic import TypeAdapter, ValidationError
 
-from aurora_types import EditionsUpdate, MembersRow, WorkCreateArgs, WorksInsert, WorksRow
+from aurora_types import EditionsUpdate, EventListResult, EventsRow, MembersRow, WorkCreateArgs, WorksInsert, WorksRow
 
 row = WorksRow.model_validate_json(
     '{"id": "1", "org_id": "2", "title": "x", "composer": null, "lyricist": null,'
@@ -63,6 +71,12 @@ assert_type(row.composer, str | None)
 assert row.created_at.year == 2026
 given: WorksInsert = {"title": "a"}
 change: EditionsUpdate = {"license_type": "owned"}
+event: EventsRow = EventListResult.model_validate({
+    "id": "1", "org_id": "2", "title": "x", "description": None, "location": None, "ends_at": None, "created_by": None,
+    "starts_at": "2026-05-01T19:00:00.000Z", "created_at": "2026-05-01T19:00:00.000Z", "event_type": "concert",
+    "shown_until": "2026-05-01T21:00:00.000Z",
+})
+assert event.starts_at.hour == 19
 args: WorkCreateArgs = {"title": "x", "composer": None}
 for wrong in ({}, {"title": 1}, {"title": None}):
     try:

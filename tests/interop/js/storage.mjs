@@ -1,8 +1,9 @@
-// Every method of @supabase/storage-js that is about files, and an upload by tus-js-client that is cut off and resumed.
+// Every method of @supabase/storage-js, and an upload by tus-js-client that is cut off and resumed.
 // Arguments: the address of a vault, an operator's token. Writes what came back as JSON.
 import { createClient } from "@supabase/supabase-js";
 import { Buffer } from "node:buffer";
 import * as tus from "tus-js-client";
+import { codeOf, methodsOf, ownOf, report, watched } from "./watched.mjs";
 
 const [url, key] = process.argv.slice(2);
 // The client insists on a transport for a service that is not used.
@@ -10,22 +11,8 @@ const settings = { auth: { persistSession: false, autoRefreshToken: false }, rea
 const client = createClient(url, key, settings);
 const pdf = Buffer.concat([Buffer.from("%PDF-1.7\n"), Buffer.alloc(300_000, "music ")]);
 const told = {};
-const called = new Set();
-
-// Notes the names of the methods that are called.
-const watched = (target) =>
-  new Proxy(target, {
-    get(object, name) {
-      const value = object[name];
-      if (typeof value !== "function") return value;
-      return (...given) => {
-        called.add(name);
-        return value.apply(object, given);
-      };
-    },
-  });
 const buckets = watched(client.storage);
-const files = watched(client.storage.from("notes"));
+const files = watched(buckets.from("notes"), "from().");
 const done = ({ data, error }) => {
   if (error) throw new Error(`${error.status} ${error.message}`);
   return data;
@@ -65,13 +52,44 @@ told.links = await Promise.all(
 );
 told.public = await text(await (await fetch(files.getPublicUrl(name).data.publicUrl)).blob());
 const upload = done(await files.createSignedUploadUrl("signed.pdf"));
-const guest = watched(createClient(url, "sb_publishable_none", settings).storage.from("notes"));
+const guest = watched(createClient(url, "sb_publishable_none", settings).storage.from("notes"), "from().");
 told.signed = done(await guest.uploadToSignedUrl("signed.pdf", upload.token, pdf, { contentType: "application/pdf" })).fullPath;
 done(await files.move("signed.pdf", "moved.pdf"));
 told.copied = done(await files.copy("moved.pdf", "copied.pdf")).path;
 told.missing = error(await files.download("signed.pdf"));
 told.purge = error(await files.purgeCache(name));
 told.purgeBucket = error(await buckets.purgeBucketCache("notes"));
+told.thrown = await watched(client.storage.from("notes"), "from().").throwOnError().download("no.pdf").then(
+  () => "nothing",
+  ({ name }) => name,
+);
+told.headers = done(await watched(client.storage.from("notes"), "from().").setHeader("accept-language", "et").exists("blob.pdf"));
+told.encoded = files.toBase64("ö");
+const throwing = watched(createClient(url, key, settings).storage);
+throwing.setHeader("accept-language", "et");
+throwing.throwOnError();
+told.bucketsThrown = await throwing.getBucket("none").then(
+  () => "nothing",
+  ({ name }) => name,
+);
+
+// Stores of other kinds, which there are none of here: every method is refused in the same way.
+const { analytics, vectors } = client.storage;
+const kinds = {
+  "analytics.": analytics,
+  "vectors.": vectors,
+  "vectors.from().": vectors.from("b"),
+  "vectors.from().index().": vectors.from("b").index("i"),
+};
+const given = { createBucket: ["b"], deleteBucket: ["b"], getBucket: ["b"], from: ["b"], index: ["i"], getIndex: ["i"], deleteIndex: ["i"], setHeader: ["accept-language", "et"] };
+told.others = {};
+for (const [prefix, object] of Object.entries(kinds))
+  for (const name of methodsOf(Object.getPrototypeOf(object), own())) {
+    if (name === "throwOnError") continue;
+    const answer = await watched(object, prefix)[name](...(given[name] ?? [{ vectors: [{ key: "a", data: { float32: [1] } }], keys: ["a"], queryVector: { float32: [1] } }]));
+    if (answer?.error) told.others[prefix + name] = codeOf(answer.error);
+  }
+for (const [prefix, object] of Object.entries(kinds)) watched(object, prefix).throwOnError();
 
 // Cut off in the middle, then gone on with by another upload that knows its address.
 const options = {
@@ -102,11 +120,13 @@ told.resumed = await text(done(await files.download("resumed.pdf")));
 told.removed = done(await files.remove([name, "blob.pdf", "no.pdf"])).map((found) => found.name);
 done(await buckets.emptyBucket("notes"));
 done(await buckets.deleteBucket("notes"));
-const methods = (object) => {
-  const names = new Set();
-  for (let kind = Object.getPrototypeOf(object); kind !== Object.prototype; kind = Object.getPrototypeOf(kind))
-    for (const found of Object.getOwnPropertyNames(kind)) if (typeof Object.getOwnPropertyDescriptor(kind, found).value === "function") names.add(found);
-  return names;
-};
-told.uncalled = [...methods(client.storage), ...methods(client.storage.from("notes"))].filter((found) => !called.has(found));
+const listed = (prefix, object) => [...methodsOf(Object.getPrototypeOf(object), own())].map((method) => prefix + method);
+told.storage = report("@supabase/storage-js", [
+  ...listed("", client.storage),
+  ...listed("from().", client.storage.from("notes")),
+  ...Object.entries(kinds).flatMap(([prefix, object]) => listed(prefix, object)),
+]);
+function own() {
+  return ownOf("@supabase/storage-js/dist/index.d.mts");
+}
 console.log(JSON.stringify(told));
