@@ -9,9 +9,8 @@ from db.resources import Resource
 from db.rest import run as rest
 from db.rest.request import ReadRequest, parse_request
 from db.transaction import ReadTx, WriteTx
-from domain.charter import Charter
 from handlers.call import Call
-from handlers.identity import Identity, identify, principal_of
+from handlers.identity import Identity, identify_at_rest, principal_of, reachable
 from handlers.reply import Reply
 from handlers.rest_reply import allow_reply, read_reply, unchanged_reply, write_reply
 from handlers.services import Services
@@ -22,17 +21,17 @@ from handlers.written import written
 def serve_table(services: Services, call: Call) -> Reply:
     """Read or write rows of one table, or say which methods it takes."""
     entry = services.entry(call.path["vault"])
-    identity = identify(services, call, entry)
+    identity = identify_at_rest(services, call, entry)
     table = call.path["table"]
     charter = services.charter(entry)
-    resources = _reachable(charter, identity)
+    resources = reachable(charter, identity)
     if call.method == "OPTIONS":
         return allow_reply(_methods(resources, table))
     limits = services.settings.rest_limits
     request = parse_request(call.method, table, call.query, call.headers, call.body, limits)
     with services.vault(entry) as vault:
         if isinstance(request, ReadRequest):
-            paged = _paged(request, limits.answer_rows)
+            cut = paged(request, limits.answer_rows)
             question = question_of(call, identity, entry, charter, limits)
             if request.conditions.none_match and not request.head:
                 here = vault.read(_nothing, call.freshness).bookmark
@@ -42,11 +41,11 @@ def serve_table(services: Services, call: Call) -> Reply:
 
             def read(tx: ReadTx) -> rest.RestAnswer:
                 principal = principal_of(tx, identity, entry, charter)
-                return rest.read(tx, principal, resources, services.schema(vault, tx), paged, call.now, limits)
+                return rest.read(tx, principal, resources, services.schema(vault, tx), cut, call.now, limits)
 
             answer = vault.read(read, call.freshness)
             mark = mark_of(question, answer.bookmark)
-            return read_reply(answer.value, paged, call, mark).with_headers(("x-d1-bookmark", answer.bookmark))
+            return read_reply(answer.value, cut, call, mark).with_headers(("x-d1-bookmark", answer.bookmark))
         _check_token_writes(identity, table)
 
         def write(tx: WriteTx, principal: Principal) -> Reply:
@@ -60,14 +59,6 @@ def serve_table(services: Services, call: Call) -> Reply:
 
 def _nothing(tx: ReadTx) -> None:
     """Read nothing: to know at which commit a read would be."""
-
-
-def _reachable(charter: Charter, identity: Identity) -> Mapping[str, Resource]:
-    """The resources of a charter, without those an API token was not given."""
-    token = identity.token
-    return {
-        resource.table: resource for resource in charter.resources if token is None or token.may_read(resource.table)
-    }
 
 
 def _methods(resources: Mapping[str, Resource], table: str) -> tuple[str, ...]:
@@ -89,8 +80,8 @@ def _check_token_writes(identity: Identity, table: str) -> None:
         raise Forbidden(f"this API token may not write {table}", code="42501")
 
 
-def _paged(request: ReadRequest, max_rows: int) -> ReadRequest:
-    """The request with at most `max_rows` rows."""
+def paged(request: ReadRequest, most: int) -> ReadRequest:
+    """The request with at most so many rows."""
     root = request.root
-    limit = max_rows if root.limit is None else min(root.limit, max_rows)
+    limit = most if root.limit is None else min(root.limit, most)
     return replace(request, restrictions={**request.restrictions, (): replace(root, limit=limit)})

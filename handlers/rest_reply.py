@@ -1,6 +1,7 @@
 """Answers of REST as HTTP: statuses and headers as PostgREST gives them. Knows no table and no SQL."""
 
-from urllib.parse import quote, urlencode
+import re
+from urllib.parse import quote, quote_plus
 
 from db.rest.answer import RestAnswer
 from db.rest.preconditions import with_mark
@@ -8,15 +9,16 @@ from db.rest.request import InsertRequest, PutRequest, ReadRequest, WriteRequest
 from handlers.call import Call
 from handlers.reply import Reply
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII)
 VARY: tuple[str, str] = ("Vary", "Accept, Prefer, Range, Authorization")
 
 
-def read_reply(answer: RestAnswer, request: ReadRequest, call: Call, mark: str = "") -> Reply:
+def read_reply(answer: RestAnswer, request: ReadRequest, call: Call, mark: str = "", *more: tuple[str, str]) -> Reply:
     """The answer to a read: 200, 206 for a part of a known total, 304 for what the client has.
 
-    mark: what the tag is known by while nothing is committed.
+    mark: what the tag is known by while nothing is committed. more: headers to add.
     """
-    headers = _headers(answer, request, call)
+    headers = [*more, *_headers(answer, request, call)]
     if answer.etag:
         headers.append(("ETag", with_mark(answer.etag, mark) if mark and answer.timeless else answer.etag))
     if request.conditions.is_unchanged(answer.etag):
@@ -32,11 +34,14 @@ def unchanged_reply(tag: str) -> Reply:
 
 
 def write_reply(answer: RestAnswer, request: WriteRequest, call: Call) -> Reply:
-    """The answer to a write: 201 for what is new, else 200 with a body and 204 without."""
+    """The answer to a write: 201 for what is new, else 200 with a body and 204 without.
+
+    An insert is 201 even if it ignored every row, and 200 if it merged them all.
+    """
     shown = request.shown
     changed = 200 if answer.body else 204
     if isinstance(request, InsertRequest):
-        status = 201 if answer.inserted or shown.preferences.resolution is None else 200
+        status = 200 if shown.preferences.resolution == "merge-duplicates" and not answer.inserted else 201
     else:
         status = 201 if isinstance(request, PutRequest) and answer.inserted else changed
     headers = _headers(answer, shown, call)
@@ -66,8 +71,13 @@ def _headers(answer: RestAnswer, shown: ReadRequest, call: Call) -> list[tuple[s
 def _location(call: Call) -> str:
     """The address of what was read, its parameters in order of their names."""
     name = call.path.get("table") or f"rpc/{call.path['verb']}"
-    query = urlencode(sorted(call.query))
+    query = "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in sorted(call.query))
     return f"/{quote(name)}{'?' if query else ''}{query}"
+
+
+def _quoted(text: str) -> str:
+    # Most names and values are words and ids, for which the library's way costs as much as finding their row.
+    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
 
 
 def _ascii(text: str) -> str:

@@ -1,5 +1,6 @@
 """A verb's result in the form a client asked for: some rows, some keys, one object, CSV, a count. Knows no verb."""
 
+from dataclasses import replace
 from typing import Any
 
 from db.errors import Invalid
@@ -9,20 +10,47 @@ from db.rest.preconditions import parse_preconditions, tag_of
 from db.rest.preferences import Pairs, parse_range
 from db.rest.query import parse_query
 from db.rest.request import ReadRequest, parse_shown
-from db.rest.result_rows import answer_rows
-from db.transaction import ReadTx
+from db.rest.result_rows import RowsOf, answer_rows
+from db.transaction import ReadTx, WriteTx
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.rest_reply import read_reply
 from handlers.verbs import value_reply
 
+# The preferences that mean something for a verb; how a row is written is its own affair.
+_COUNTED_READING = ("count=", "handling=", "timezone=")
+_COUNTED = (*_COUNTED_READING, "tx=", "max-affected=")
 
-def shaped_reply(tx: ReadTx, call: Call, rest: Pairs, value: Any, limits: Limits) -> Reply:
+
+def shaped_reply(
+    tx: ReadTx, call: Call, rest: Pairs, value: Any, limits: Limits, rows_of: RowsOf | None = None
+) -> Reply:
     """The reply. rest: the query parameters about rows. A single object is a row of its own, a scalar is no row.
 
-    Raises as a read of a table does; Invalid PGRST100 when a scalar is asked for rows.
+    rows_of: the table whose rows the verb returns, if it does. Raises as a read of a table does; Invalid PGRST100 when
+    a scalar is asked for rows.
     """
     request = parse_shown(call.method, call.path["verb"], parse_query(rest, limits), call.headers)
+    wishes = request.preferences.applied
+    counted = tuple(
+        wish for wish in wishes if wish.startswith(_COUNTED if isinstance(tx, WriteTx) else _COUNTED_READING)
+    )
+    reply = _reply(tx, call, rest, value, limits, request, rows_of)
+    others = tuple(header for header in reply.headers if header[0] != "Preference-Applied")
+    applied = (("Preference-Applied", ", ".join(counted)),) if counted else ()
+    return replace(reply, headers=(*others, *applied))
+
+
+def _reply(
+    tx: ReadTx,
+    call: Call,
+    rest: Pairs,
+    value: Any,
+    limits: Limits,
+    request: ReadRequest,
+    rows_of: RowsOf | None,
+) -> Reply:
+    """The reply, before it is said which preferences counted."""
     if not rest and not _is_shaped(request, call):
         return _tagged(call, value_reply(value))
     rows = value if _is_rows(value) else [value] if is_json_object(value) else None
@@ -33,7 +61,7 @@ def shaped_reply(tx: ReadTx, call: Call, rest: Pairs, value: Any, limits: Limits
                 code="PGRST100",
             )
         return _tagged(call, value_reply(value))
-    answer = answer_rows(tx, rows, request, limits)
+    answer = answer_rows(tx, rows, request, limits, rows_of)
     reply = read_reply(answer, request, call)
     single = is_json_object(value) and not request.singular and request.media.content_type == reply.media_type
     if single and request.media.name.endswith("json") and reply.body.startswith("[") and answer.returned == 1:

@@ -1,27 +1,31 @@
 """`/{vault}/rest/v1/rpc/{verb}`: verbs. Parses, authenticates, calls the charter, answers; holds no rule of its own."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from db.errors import Forbidden, Invalid, MethodNotAllowed, NotAuthenticated, NotFound
 from db.fields import is_json_list, parse_fields
 from db.principal import Principal
+from db.registry.slugs import slug_availability
+from db.resources import Resource
 from db.rest.preferences import check_profile, parse_preferences
 from db.transaction import ReadTx, WriteTx
+from db.vault.vault import Vault
 from domain.charter import Charter, Verb
 from handlers.call import Call
-from handlers.identity import identify, principal_of
+from handlers.identity import identify_at_rest, principal_of, reachable
 from handlers.reply import Reply
 from handlers.rest_reply import allow_reply
 from handlers.services import Services
-from handlers.verb_arguments import arguments_and_rest
+from handlers.verb_arguments import arguments_and_rest, arguments_named
 from handlers.written import written
 
 
 def serve_verb(services: Services, call: Call) -> Reply:
     """Call a verb: POST with a JSON object, or GET for one that only reads."""
     entry = services.entry(call.path["vault"])
-    identity = identify(services, call, entry)
+    identity = identify_at_rest(services, call, entry)
     charter = services.charter(entry)
     verb = _find_verb(charter, call)
     if identity.token is not None and not identity.token.may_call(verb.name, writes=verb.writes):
@@ -32,32 +36,56 @@ def serve_verb(services: Services, call: Call) -> Reply:
     check_profile(call.headers)
     given, rest = arguments_and_rest(call, verb)
     args = parse_fields(given, verb.params)
+    if verb.throttled:
+        from handlers.public_writes import take_public_write  # here: hardly any verb is open to everybody
+
+        take_public_write(services, call, entry)
     shaped = bool(rest) or any(name in ("accept", "prefer", "range", "if-none-match") for name, _ in call.headers)
 
-    def reply(tx: ReadTx, value: Any) -> Reply:
+    resources: Mapping[str, Resource] = reachable(charter, identity) if shaped else {}
+
+    def reply(vault: Vault, tx: ReadTx, principal: Principal, value: Any) -> Reply:
         if not shaped:
             return value_reply(value)
-        from handlers.verb_reply import shaped_reply  # here, because most calls take what the verb returns as it is
+        # Here, because most calls take what the verb returns as it is.
+        from db.rest.result_rows import RowsOf
+        from handlers.verb_reply import shaped_reply
 
-        return shaped_reply(tx, call, rest, value, services.settings.rest_limits)
+        rows_of = None
+        if verb.rows is not None and verb.rows in resources:
+            rows_of = RowsOf(verb.rows, services.schema(vault, tx), resources, principal, call.now)
+        return shaped_reply(tx, call, rest, value, services.settings.rest_limits, rows_of)
 
     with services.vault(entry) as vault:
         if not verb.writes:
+            if verb.slug is not None:
+                args = {**args, **_availability(services, args[verb.slug])}
 
             def read(tx: ReadTx) -> Reply:
                 principal = principal_of(tx, identity, entry, charter)
-                return reply(tx, verb.run(tx, _admitted(principal, verb), args, call.now))
+                return reply(vault, tx, principal, verb.run(tx, _admitted(principal, verb, charter), args, call.now))
 
             answer = vault.read(read, call.freshness)
             return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
 
-        def write(tx: WriteTx, principal: Principal) -> Reply:
-            value = verb.run(tx, _admitted(principal, verb), args, call.now)
-            _check_affected(wishes.max_affected, value)
-            return reply(tx, value)
+        def carry_out(check_time: Callable[[], None] | None = None) -> Reply:
+            def write(tx: WriteTx, principal: Principal) -> Reply:
+                if check_time is not None:
+                    check_time()
+                value = verb.run(tx, _admitted(principal, verb, charter), args, call.now)
+                _check_affected(wishes.max_affected, value)
+                return reply(vault, tx, principal, value)
+
+            return written(vault, call, identity, entry, charter, verb.name, write, rollback=wishes.rollback)
 
         wishes = parse_preferences(call.headers)
-        return written(vault, call, identity, entry, charter, verb.name, write, rollback=wishes.rollback)
+        if verb.slug is None:
+            return carry_out()
+        from handlers.address import with_address  # here: few verbs give an address
+
+        # Nobody gets a name held for a write that is not allowed.
+        vault.read(lambda tx: _admitted(principal_of(tx, identity, entry, charter), verb, charter))
+        return with_address(services, entry, (verb.slug, args[verb.slug]), call, carry_out)
 
 
 def value_reply(value: Any) -> Reply:
@@ -65,6 +93,14 @@ def value_reply(value: Any) -> Reply:
     if value is None:
         return Reply(204)
     return Reply(200, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _availability(services: Services, address: str) -> dict[str, str]:
+    """What the directory says of an address; nothing of one that is malformed, which the verb refuses."""
+    try:
+        return {"availability": services.registry_read(lambda tx: slug_availability(tx, address), current=True)}
+    except Invalid:
+        return {}
 
 
 def _check_method(call: Call, verb: Verb) -> None:
@@ -99,19 +135,27 @@ def _find_verb(charter: Charter, call: Call) -> Verb:
         import difflib  # here, because only a mistake needs it
 
         near = difflib.get_close_matches(name, [known.name for known in charter.verbs], 1)
+        given = arguments_named(call)
+        called = f"({', '.join(given)})" if given else " without parameters"
+        searched = f" with parameter{'s' if len(given) > 1 else ''} {', '.join(given)}" if given else called
+        if call.method == "POST" and given:
+            searched += " or with a single unnamed json/jsonb parameter"
         raise NotFound(
-            f"Could not find the function public.{name} in the schema cache",
+            f"Could not find the function public.{name}{called} in the schema cache",
             code="PGRST202",
-            details=f"Searched for the function public.{name}, but no matches were found in the schema cache.",
+            details=f"Searched for the function public.{name}{searched}, "
+            "but no matches were found in the schema cache.",
             hint=f"Perhaps you meant to call the function public.{near[0]}" if near else None,
         )
     return verb
 
 
-def _admitted(principal: Principal, verb: Verb) -> Principal:
+def _admitted(principal: Principal, verb: Verb, charter: Charter) -> Principal:
     """The principal, if one of the permissions the verb asks for is held."""
     if verb.allow and not principal.may(*verb.allow):
         if principal.kind == "guest":
             raise NotAuthenticated(f"sign in first: {verb.name} is not for guests")
-        raise Forbidden(f"{verb.name} needs one of: {', '.join(verb.allow)}")
+        roles = [role for role, held in charter.roles.items() if held.intersection(verb.allow)]
+        hint = f"roles that have it: {', '.join(roles)}" if roles else None
+        raise Forbidden(f"{verb.name} needs one of: {', '.join(verb.allow)}", hint=hint)
     return principal

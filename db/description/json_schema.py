@@ -7,7 +7,7 @@ from db.description.tables import DescribedColumn, DescribedTable
 from db.description.verbs import DescribedVerb
 from db.fields import Choice, Day, Email, Field, Flag, Instant, Integer, JsonObject, ListOf, Text, Url, is_json_list
 
-__all__ = ["Shape", "column_shape", "fields_shape", "result_shape", "row_shape", "rule_shape"]
+__all__ = ["Shape", "column_shape", "fields_shape", "result_shape", "returned_shape", "row_shape", "rule_shape"]
 
 Shape = dict[str, Any]
 _KINDS: Mapping[str, Shape] = {
@@ -75,8 +75,13 @@ def fields_shape(fields: Mapping[str, Field], table: DescribedTable | None = Non
     }
 
 
+def returned_shape(table: DescribedTable) -> Shape:
+    """A row of the table as a verb answers with it: whole, and with what the verb adds."""
+    return {name: value for name, value in row_shape(table).items() if name != "additionalProperties"}
+
+
 def result_shape(verb: DescribedVerb) -> Shape:
-    """What a verb answers with; not for one that answers nothing."""
+    """What a verb answers with, where that is no row of a table; not for one that answers nothing."""
     return dict(_RESULTS[verb.result.kind])
 
 

@@ -126,7 +126,7 @@ def _table_path(table: DescribedTable) -> Shape:
 
 def _verb_path(verb: DescribedVerb) -> Shape:
     common: Shape = {"tags": [f"(rpc) {verb.name}"], "summary": verb.summary, "produces": list(_CALLS)}
-    answered = {"responses": {"200": {"description": "OK"}}}
+    answered = {"responses": {"200": {"description": "OK", **_returned(verb)}}}
     shape = _plain(fields_shape(verb.params))
     posted = [{"name": "args", "in": "body", "required": bool(verb.params), "schema": shape}]
     path: Shape = {"post": {**common, "parameters": posted, **answered}}
@@ -137,6 +137,14 @@ def _verb_path(verb: DescribedVerb) -> Shape:
         ]
         path["get"] = {**common, "parameters": asked, **answered}
     return path
+
+
+def _returned(verb: DescribedVerb) -> Shape:
+    """The rows of a table that the verb answers with."""
+    if not verb.rows:
+        return {}
+    row: Shape = {"$ref": f"#/definitions/{verb.rows}"}
+    return {"schema": {"type": "array", "items": row} if verb.result.kind == "rows" else row}
 
 
 def _plain(shape: Shape) -> Shape:

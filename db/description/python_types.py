@@ -34,6 +34,12 @@ from typing_extensions import NotRequired, TypedDict
 __all__ = [
 {names}]
 '''
+# Each row is whole; what the verb adds to it is let through.
+_RESULT = '''class {name}({row}):
+    """A row that {verb} answers with."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+'''
 # Names that a model has already, or that would begin a private attribute.
 _TAKEN = frozenset({"schema", "json", "dict", "copy", "construct", "validate", "fields"})
 
@@ -54,6 +60,9 @@ def python_types(title: str, tables: Sequence[DescribedTable], verbs: Iterable[D
         name = f"{_class_name(verb.name)}Args"
         args = {key: _needed(_value(rule), rule) for key, rule in verb.params.items()}
         classes[name] = _dictionary(name, args)
+        if verb.rows:
+            result = f"{_class_name(verb.name)}Result"
+            classes[result] = _RESULT.format(name=result, row=f"{_class_name(verb.rows)}Row", verb=verb.name)
     names = "".join(f'    "{name}",\n' for name in sorted(classes))
     head = _HEAD.format(title=json.dumps(" ".join(title.split()), ensure_ascii=False)[1:-1], names=names)
     return "\n\n".join((head, *classes.values()))

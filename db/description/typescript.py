@@ -94,12 +94,25 @@ def _relationships(references: Sequence[Reference]) -> str:
 
 def _verb(verb: DescribedVerb) -> str:
     given = {_optional(name, rule): _value(rule) for name, rule in verb.params.items()}
-    return f"{{\n        Args: {_fields(given, 5)}\n        Returns: {_returns(verb)}\n      }}"
+    row = f"\n        SetofOptions: {_setof(verb, verb.rows)}" if verb.rows else ""
+    return f"{{\n        Args: {_fields(given, 5)}\n        Returns: {_returns(verb)}{row}\n      }}"
 
 
 def _returns(verb: DescribedVerb) -> str:
     """What `data` is. Nothing arrives as null."""
-    return _RESULTS[verb.result.kind] + (" | null" if verb.result.optional else "")
+    kind = _RESULTS[verb.result.kind]
+    if verb.rows:
+        # The index is for what the verb adds to the row.
+        row = f'Tables[{_text(verb.rows)}]["Row"] & {{ [key: string]: Json }}'
+        kind = f"({row})[]" if verb.result.kind == "rows" else row
+    return kind + (" | null" if verb.result.optional else "")
+
+
+def _setof(verb: DescribedVerb, table: str) -> str:
+    """What tells clients whose relationships the rows have."""
+    several = str(verb.result.kind == "rows").lower()
+    one = str(verb.result.kind != "rows").lower()
+    return f'{{ from: "*", to: {_text(table)}, isOneToOne: {one}, isSetofReturn: {several} }}'
 
 
 def _fields(fields: Mapping[str, str], depth: int) -> str:

@@ -20,13 +20,14 @@ class Result(NamedTuple):
 
 
 class DescribedVerb(NamedTuple):
-    """One verb, its arguments and what it answers with."""
+    """One verb, its arguments and what it answers with. rows: the table whose rows it answers with, if it does."""
 
     name: str
     writes: bool
     summary: str
     params: Mapping[str, Field]
     result: Result
+    rows: str | None = None
 
 
 @cache

@@ -46,7 +46,7 @@ class RestAnswer:
 def check_offset(total: int | None, offset: int) -> None:
     """Refuse a page that begins after the last row. Raises RangeUnsatisfiable PGRST103."""
     if total is not None and offset > total:
-        raise range_error(f"An offset of {offset} was requested, but there are only {total} rows.")
+        raise range_error(f"An offset of {offset} was requested, but there are only {total} rows.", total)
 
 
 def single_object(body: str, returned: int) -> str:

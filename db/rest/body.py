@@ -33,7 +33,10 @@ def parse_rows(
     within(len(given), limits.insert_rows, "rows in one insert")
     rows = [row for row in given if _is_object(row)]
     if len(rows) != len(given):
-        _refuse("wanted an object, or a list of objects")
+        wanted = "wanted an object, or a list of objects"
+        if not _is_list(parsed):
+            _refuse(wanted)
+        raise Invalid("All object keys must match", code="PGRST102", details=wanted)
     if columns is None:
         if any(row.keys() != rows[0].keys() for row in rows):
             raise Invalid("All object keys must match", code="PGRST102", hint="Name the keys with columns=a,b.")

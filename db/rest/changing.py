@@ -45,12 +45,12 @@ class Change:
             case InsertRequest():
                 rows = [self.valued(row) for row in request.rows]
                 done = insert_all(writing, rows, request.shown.preferences.resolution, request.on_conflict)
-                return self.answer([*done.new, *done.merged], len(done.new))
+                return self.answer(done.every, len(done.new))
             case PutRequest():
                 from db.rest.putting import put_row  # here, because clients rarely send it
 
                 done = put_row(writing, request.target, self.valued(request.row), self.check)
-                return self.answer([*done.new, *done.merged], len(done.new))
+                return self.answer(done.every, len(done.new))
             case UpdateRequest():
                 return self.answer(self.updated(self.valued(request.changes), request.target))
             case DeleteRequest():

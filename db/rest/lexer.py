@@ -133,10 +133,10 @@ class Cursor:
 
     def fail(self, wanted: str) -> NoReturn:
         """Raise Invalid PGRST100, which says what was wanted here."""
-        got = "the end" if self.at_end else repr(self.text[self.position])
+        got = "end of input" if self.at_end else repr(self.text[self.position])
         shown = self.text if len(self.text) <= _SHOWN_CHARACTERS else self.text[:_SHOWN_CHARACTERS] + "..."
         raise Invalid(
-            f"failed to parse {self.subject} ({shown})",
+            f'"failed to parse {self.subject} ({shown})" (line 1, column {self.position + 1})',
             code="PGRST100",
-            details=f"got {got} at character {self.position + 1}, wanted {wanted}",
+            details=f"unexpected {got} expecting {wanted}",
         )

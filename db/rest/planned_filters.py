@@ -9,24 +9,24 @@ from db.errors import Invalid, NotFound
 from db.rest.filters import CONTAINMENTS, PATTERNS, RANGES, SEARCHES, Condition, Filter
 from db.rest.plan import Combination, Comparison, EmbedPlan, FunctionTest, PlannedFilter, Presence, SearchTest
 from db.rest.values import glob_pattern, typed_value
-from db.rest.visibility import VisibleColumn, VisibleTable, missing_column
+from db.rest.visibility import VisibleColumn, VisibleTable, undefined_column
 from db.transaction import SqlValue
 
 __all__ = ["planned_filter", "visible_column"]
 
 
 def visible_column(table: VisibleTable, name: str, *, with_path: bool = False) -> VisibleColumn:
-    """The column. Raises Invalid PGRST204 for one that is absent or hidden, NotFound 42883 for a path into no text."""
+    """The column. Raises Invalid 42703 for one that is absent or hidden, NotFound 42883 for a path into no text."""
     column = table.columns.get(name)
     if column is None:
-        raise missing_column(table.name, name)
+        raise undefined_column(table.name, table.columns, name)
     if with_path and column.affinity != "TEXT":
         raise NotFound(f"operator does not exist: {column.affinity.lower()} -> unknown", code="42883", field=name)
     return column
 
 
 def planned_filter(table: VisibleTable, embeds: Mapping[str, EmbedPlan], tree: Filter) -> PlannedFilter:
-    """The tree as it is to be run. Raises Invalid PGRST120, PGRST127, PGRST204, 22P02 and the like; NotFound 42883."""
+    """The tree as it is to be run. Raises Invalid PGRST120, PGRST127, 42703, 22P02 and the like; NotFound 42883."""
     if not isinstance(tree, Condition):
         members = tuple(planned_filter(table, embeds, member) for member in tree.members)
         return Combination(tree.operator, members, tree.negated)

@@ -23,7 +23,7 @@ def planned_outputs(
     """The answer's keys in order; a key that comes twice means its last use, as JSON readers take it.
 
     embeds: by place in the select. aggregates: whether the operator lets them be asked for.
-    Raises Invalid PGRST123, PGRST204, 42704; NotFound 42883.
+    Raises Invalid PGRST123, 42703, 42704; NotFound 42883.
     """
     outputs: dict[str, Output] = {}
     for place, item in enumerate(select):
@@ -54,7 +54,7 @@ def planned_order(
 ) -> Order:
     """The term with its column checked. tables: those of the embeds.
 
-    Raises Invalid PGRST108 for an embed that is not selected, PGRST118 for one of many rows, PGRST204.
+    Raises Invalid PGRST108 for an embed that is not selected, PGRST118 for one of many rows, 42703.
     """
     embed = None
     if term.embed is not None:

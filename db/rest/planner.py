@@ -52,7 +52,7 @@ def plan_read(
 ) -> ReadPlan:
     """The plan.
 
-    Raises NotFound PGRST205, 42883; Invalid PGRST108, PGRST118, PGRST120, PGRST123, PGRST200, PGRST201, PGRST204,
+    Raises NotFound PGRST205, 42883; Invalid PGRST108, PGRST118, PGRST120, PGRST123, PGRST200, PGRST201, 42703,
     22P02 and the like.
     """
     planning = _Planning(schema, resources, principal, request.restrictions, limits)
@@ -60,10 +60,19 @@ def plan_read(
     return replace(plan, values=policy_values(principal, now))
 
 
-def plan_rows(table: VisibleTable, request: ReadRequest, limits: Limits) -> ReadPlan:
-    """The plan of a read of rows that are no table's, such as a verb's result. Embeds find nothing there."""
-    planning = _Planning(Schema({}), {}, None, request.restrictions, limits)
-    return planning.plan(request, table)
+def plan_rows(
+    table: VisibleTable,
+    request: ReadRequest,
+    limits: Limits,
+    schema: Schema,
+    resources: Resources,
+    principal: Principal | None,
+) -> ReadPlan:
+    """The plan of a read of rows that are no table's, such as a verb's result, without the values of the policies.
+
+    Embeds find the relationships of `table.related_as`. principal: None where there are no resources.
+    """
+    return _Planning(schema, resources, principal, request.restrictions, limits).plan(request, table)
 
 
 def whole_row(table: VisibleTable) -> tuple[ColumnOutput, ...]:
@@ -108,7 +117,8 @@ class _Planning:
         self.aliases += 1
         here = self.restrictions.get(path, Restriction())
         items = {place: item for place, item in enumerate(select) if isinstance(item, Embed)}
-        embeds = {place: self.embed(table.name, item, path, items) for place, item in items.items()}
+        origin = table.related_as or table.name
+        embeds = {place: self.embed(origin, item, path, items) for place, item in items.items()}
         known = {items[place].target: embed for place, embed in reversed(embeds.items())}
         known |= {items[place].key: embed for place, embed in embeds.items()}
         outputs = planned_outputs(table, select, embeds, aggregates=self.limits.aggregates)

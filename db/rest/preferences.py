@@ -104,9 +104,11 @@ def parse_range(headers: Pairs) -> tuple[int, int | None]:
     return first, count
 
 
-def range_error(details: str) -> RangeUnsatisfiable:
-    """PGRST103 with the reason in its details."""
-    return RangeUnsatisfiable("Requested range not satisfiable", code="PGRST103", details=details)
+def range_error(details: str, total: int | None = None) -> RangeUnsatisfiable:
+    """PGRST103 with the reason in its details. total: of the rows, where it is known."""
+    error = RangeUnsatisfiable("Requested range not satisfiable", code="PGRST103", details=details)
+    error.total = total
+    return error
 
 
 def check_profile(headers: Pairs) -> None:

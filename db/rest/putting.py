@@ -33,11 +33,11 @@ def put_row(
     old = existing_row(writing, tuple(key), key)
     check([] if old is None else [writing.key_of(old)])
     if old is None:
-        done.new.append(writing.insert(writing.new_values(given)))
+        done.add(writing.insert(writing.new_values(given)), is_new=True)
     else:
         # A key that the server makes is no field; that it is the same was just checked.
         kept = {name: value for name, value in given.items() if name not in key or name in writing.resource.fields}
-        done.merged.append(merge_row(writing, old, kept))
+        done.add(merge_row(writing, old, kept), is_new=False)
     writing.hold(writing.resource.insert, done.new)
     writing.hold(writing.resource.update, done.merged)
     return done

@@ -117,8 +117,10 @@ def _count(text: str, name: str) -> int:
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         raise Invalid(f"failed to parse {name} ({text[:40]})", code="PGRST100", details="wanted a whole number")
-    if text.startswith("-") or len(digits) > _DIGITS:
-        raise range_error(f"{name.capitalize()} should be 0 or more and have at most {_DIGITS} digits.")
+    if text.startswith("-"):
+        raise range_error(f"{name.capitalize()} should be greater than or equal to zero.")
+    if len(digits) > _DIGITS:
+        raise range_error(f"{name.capitalize()} should have at most {_DIGITS} digits.")
     return int(digits)
 
 

@@ -23,6 +23,7 @@ class Relationship(NamedTuple):
     """A way from one table to another. pairs: (column of the origin, column of the target or of the junction).
 
     to_many: whether the answer is a list. names: what a hint may call it, most precise first.
+    back_to_many: whether a row of the target may belong to several of the origin.
     """
 
     target: str
@@ -30,10 +31,7 @@ class Relationship(NamedTuple):
     to_many: bool
     names: tuple[str, ...]
     junction: Junction | None = None
-
-    def __str__(self) -> str:
-        cardinality = "many-to-many" if self.junction else "to-many" if self.to_many else "to-one"
-        return f"{cardinality} {self.target}!{self.names[0]}"
+    back_to_many: bool = True
 
 
 def find_relationship(
@@ -58,15 +56,47 @@ def find_relationship(
             code="PGRST200",
             details=f"Searched for a foreign key relationship between {way} in the schema 'public', "
             "but no matches were found.",
+            hint=_meant(target, {r.target for r in every}),
         )
+    found.sort(key=lambda r: r.names)
     raise Invalid(
         f"Could not embed because more than one relationship was found for '{origin}' and '{target}'",
         code="PGRST201",
-        details="; ".join(map(str, found)),
+        details=[_described(origin, r) for r in found],
         hint=f"Try changing '{target}' to one of the following: "
         f"{', '.join(repr(f'{target}!{r.names[0]}') for r in found)}. "
         "Find the desired relationship in the 'details' key.",
     )
+
+
+def _meant(target: str, known: set[str]) -> str | None:
+    """What a name that leads nowhere may have meant; nothing where the name is right and the hint is not."""
+    import difflib  # here, because only a mistake needs it
+
+    near = [] if target in known else difflib.get_close_matches(target, sorted(known), 1)
+    return f"Perhaps you meant '{near[0]}' instead of '{target}'." if near else None
+
+
+def _described(origin: str, way: Relationship) -> dict[str, str]:
+    """One of several ways, as PostgREST lists them in the details of PGRST201."""
+    left, right = (", ".join(names) for names in zip(*way.pairs, strict=True))
+    if way.junction:
+        join, far = way.junction.table, ", ".join(column for column, _ in way.junction.pairs)
+        cardinality = "many-to-many"
+        using = f"{join} using {_constraint(join, right)}({right}) and {_constraint(join, far)}({far})"
+    else:
+        cardinality = f"{'many' if way.back_to_many else 'one'}-to-{'many' if way.to_many else 'one'}"
+        using = f"{way.names[0]} using {origin}({left}) and {way.target}({right})"
+    return {
+        "cardinality": cardinality,
+        "embedding": f"{origin} with {way.target}",
+        "relationship": using,
+    }
+
+
+def _constraint(table: str, columns: str) -> str:
+    """The name of a foreign key, as Postgres would give it. columns: with commas between."""
+    return f"{table}_{columns.replace(', ', '_')}_fkey"
 
 
 def _relationships(schema: Schema, resources: Mapping[str, Resource], origin: str) -> Iterator[Relationship]:
@@ -78,7 +108,8 @@ def _relationships(schema: Schema, resources: Mapping[str, Resource], origin: st
     }
     for key in references.get(origin, ()):
         pairs = tuple(zip(key.columns, key.parent_columns, strict=True))
-        yield Relationship(key.parent_table, pairs, False, _names(origin, key))
+        several = not any(set(unique) <= set(key.columns) for unique in schema.tables[origin].keys)
+        yield Relationship(key.parent_table, pairs, False, _names(origin, key), back_to_many=several)
     for child, keys in references.items():
         for key in keys:
             if key.parent_table == origin:
@@ -90,7 +121,7 @@ def _children(child: Table, key: ForeignKey) -> Relationship:
     """The rows that refer here; at most one when the reference is itself a key of the child."""
     to_many = not any(set(unique) <= set(key.columns) for unique in child.keys)
     pairs = tuple(zip(key.parent_columns, key.columns, strict=True))
-    return Relationship(child.name, pairs, to_many, _names(child.name, key))
+    return Relationship(child.name, pairs, to_many, _names(child.name, key), back_to_many=False)
 
 
 def _through(join_table: Table, keys: Sequence[ForeignKey], origin: str) -> Iterator[Relationship]:

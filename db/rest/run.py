@@ -22,7 +22,7 @@ from db.rest.writing import Writing
 from db.schema.schema import Schema
 from db.transaction import ReadTx, Row, WriteTx
 
-__all__ = ["RestAnswer", "WriteRequest", "answer_read", "insert_rows", "read", "write"]
+__all__ = ["RestAnswer", "WriteRequest", "answer_of", "answer_read", "insert_rows", "is_timeless", "read", "write"]
 
 
 def read(
@@ -45,8 +45,12 @@ def read(
         from db.rest.explaining import explained  # here, because few requests ask for it
 
         return RestAnswer(explained(tx, plan, request.media.name), 0, None)
-    timeless = schema.timeless and all(keeps_time_out(resources[table.name]) for table in plan.tables)
-    return answer_read(tx, plan, request, limits, timeless=timeless)
+    return answer_read(tx, plan, request, limits, timeless=is_timeless(schema, resources, plan))
+
+
+def is_timeless(schema: Schema, resources: Resources, plan: ReadPlan) -> bool:
+    """Whether the same rows give this read the same answer at any time."""
+    return schema.timeless and all(keeps_time_out(resources[table.name]) for table in plan.tables)
 
 
 def answer_read(
@@ -63,12 +67,20 @@ def answer_read(
 
     if plan.count in (None, "exact"):
         row = run(plan)
-        total = row["total"]
-        check_offset(total, plan.root.offset)
-    else:
-        from db.rest.counting import counted  # as above
+        return answer_of(row, row["total"], plan, request, timeless=timeless)
+    from db.rest.counting import counted  # as above
 
-        row, total = counted(tx, plan, limits.answer_rows, run)
+    row, total = counted(tx, plan, limits.answer_rows, run)
+    return answer_of(row, total, plan, request, timeless=timeless)
+
+
+def answer_of(row: Row, total: int | None, plan: ReadPlan, request: ReadRequest, *, timeless: bool) -> RestAnswer:
+    """The answer made of the one row of a read's statement. total: of all rows, if it was wanted.
+
+    Raises NotAcceptable PGRST116, RangeUnsatisfiable PGRST103 for a page behind the last row of an exact total.
+    """
+    if plan.count == "exact":
+        check_offset(total, plan.root.offset)
     body: str = row["body"]
     media = request.media
     if not request.head and (media.stripped or not (media.singular or media.name == JSON)):

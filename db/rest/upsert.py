@@ -15,10 +15,16 @@ __all__ = ["Inserted", "existing_row", "insert_all", "merge_row"]
 
 @dataclass(slots=True)
 class Inserted:
-    """Keys of the rows that are new and of those that were there and took new values."""
+    """Keys of the rows that are new and of those that were there and took new values; all of them as they came."""
 
     new: list[Key] = field(default_factory=list[Key])
     merged: list[Key] = field(default_factory=list[Key])
+    every: list[Key] = field(default_factory=list[Key])
+
+    def add(self, key: Key, *, is_new: bool) -> None:
+        """Note a row that was written."""
+        (self.new if is_new else self.merged).append(key)
+        self.every.append(key)
 
 
 def insert_all(
@@ -36,9 +42,9 @@ def insert_all(
         values = writing.new_values(given)
         old = existing_row(writing, target, values) if resolution else None
         if old is None:
-            done.new.append(writing.insert(values))
+            done.add(writing.insert(values), is_new=True)
         elif resolution == "merge-duplicates":
-            done.merged.append(merge_row(writing, old, given))
+            done.add(merge_row(writing, old, given), is_new=False)
     writing.hold(writing.resource.insert, done.new)
     writing.hold(writing.resource.update, done.merged)
     return done

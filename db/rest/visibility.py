@@ -1,6 +1,6 @@
 """What one caller may see of a table: the CTE that takes the table's name. Knows policies; not requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ __all__ = [
     "keeps_time_out",
     "missing_column",
     "policy_values",
+    "undefined_column",
     "visible_table",
 ]
 
@@ -44,6 +45,7 @@ class VisibleTable:
     """A table as this caller reads it. where: the rows, over the table's own columns. key: its visible primary key.
 
     search: the full-text index of a column. source: what the rows come from instead of the table itself, or ''.
+    related_as: the table whose relationships the rows have, '' for this one.
     """
 
     name: str
@@ -52,11 +54,12 @@ class VisibleTable:
     key: tuple[str, ...]
     search: Mapping[str, str] = field(default_factory=dict[str, str])
     source: str = ""
+    related_as: str = ""
 
 
 def is_open(policies: Sequence[Policy], principal: Principal) -> bool:
     """Whether any of the policies may apply to the caller."""
-    return any(policy.permission is None or principal.may(policy.permission) for policy in policies)
+    return any(policy.open_to(principal) for policy in policies)
 
 
 def keeps_time_out(resource: Resource) -> bool:
@@ -72,7 +75,7 @@ def keeps_time_out(resource: Resource) -> bool:
 
 def allowed_sql(policies: Sequence[Policy], principal: Principal) -> str:
     """The condition that some policy open to the caller holds; `0` when none is open."""
-    texts = [p.where for p in policies if p.permission is None or principal.may(p.permission)]
+    texts = [policy.where for policy in policies if policy.open_to(principal)]
     return " OR ".join(f"({text})" for text in dict.fromkeys(texts)) or "0"
 
 
@@ -106,8 +109,17 @@ def cte_sql(table: VisibleTable) -> str:
     return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {table.source or f'main.{name}'} WHERE {table.where})"
 
 
+def undefined_column(table: str, known: Iterable[str], name: str) -> Invalid:
+    """42703: what a read names and the caller cannot see, with the column it may have meant."""
+    import difflib  # here, because only a mistake needs it
+
+    near = difflib.get_close_matches(name, list(known), 1)
+    hint = f'Perhaps you meant to reference the column "{table}.{near[0]}".' if near else None
+    return Invalid(f"column {table}.{name} does not exist", code="42703", field=name, hint=hint)
+
+
 def missing_column(table: str, name: str) -> Invalid:
-    """PGRST204, the same for a column that is hidden as for one that is absent."""
+    """PGRST204: what a write names and no client can see; a hidden column is as one that is absent."""
     message = f"Could not find the '{name}' column of '{table}' in the schema cache"
     return Invalid(message, code="PGRST204", field=name)
 

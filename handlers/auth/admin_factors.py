@@ -8,6 +8,7 @@ from db.transaction import ReadTx, WriteTx
 from handlers.auth.admin_users import member
 from handlers.auth.caller import actor, operator
 from handlers.auth.factors import drop_factor
+from handlers.auth.once import answered
 from handlers.auth.user_shape import factor
 from handlers.call import Call
 from handlers.reply import Reply
@@ -33,6 +34,9 @@ def delete(services: Services, call: Call) -> Reply:
         known = get_factor(tx, account.id, call.path["factor"])
         return drop_factor(tx, entry, account.id, known.id, call)
 
-    gone = services.registry_write(remove, actor(call, "auth.admin_delete_factor", identity), call.now)
+    def shown(_: WriteTx, gone: Factor) -> Reply:
+        return Reply(200, json.dumps(factor(gone), ensure_ascii=False))
+
+    reply = answered(services, call, actor(call, "auth.admin_delete_factor", identity), remove, shown)
     services.deliver(services.registry)
-    return Reply(200, json.dumps(factor(gone), ensure_ascii=False))
+    return reply

@@ -16,6 +16,7 @@ from db.registry.profiles import profile_of
 from db.transaction import WriteTx
 from handlers.auth.caller import PASSWORD, actor, operator, read_body
 from handlers.auth.codes import send_code
+from handlers.auth.once import answered
 from handlers.auth.redirects import redirect_parameter
 from handlers.auth.user_shape import unconfirmed_user, user
 from handlers.call import Call
@@ -43,9 +44,12 @@ def invite(services: Services, call: Call) -> Reply:
         send_code(tx, services, call, entry, account.email, Errand("invite", account.id), redirect_to)
         return user(profile_of(tx, account))
 
-    shape = services.registry_write(send, actor(call, "auth.invite", identity), call.now)
+    def invited(_: WriteTx, shape: dict[str, Any]) -> Reply:
+        return Reply(200, json.dumps({**shape, "invited_at": call.now.text}, ensure_ascii=False))
+
+    reply = answered(services, call, actor(call, "auth.invite", identity), send, invited)
     services.deliver(services.registry)
-    return Reply(200, json.dumps({**shape, "invited_at": call.now.text}, ensure_ascii=False))
+    return reply
 
 
 def generate_link(services: Services, call: Call) -> Reply:
@@ -74,17 +78,25 @@ def generate_link(services: Services, call: Call) -> Reply:
     def make(tx: WriteTx) -> tuple[IssuedCode, dict[str, Any]]:
         return _issue(tx, services, call, entry, given, hashed)
 
-    issued, shape = services.registry_write(make, actor(call, "auth.generate_link", identity), call.now)
+    def linked(_: WriteTx, made: tuple[IssuedCode, dict[str, Any]]) -> Reply:
+        issued, shape = made
+        link = _link(services, entry, kind, issued, redirect_to)
+        return Reply(200, json.dumps({**shape, **link}, ensure_ascii=False))
+
+    return answered(services, call, actor(call, "auth.generate_link", identity), make, linked)
+
+
+def _link(services: Services, entry: VaultEntry, kind: str, issued: IssuedCode, redirect_to: str) -> dict[str, Any]:
+    """What the operator brings to the person."""
     page_type = "email_change" if _PURPOSES[kind] == "email_change" else kind
     query = {"type": page_type, "token_hash": issued.token} | ({"redirect_to": redirect_to} if redirect_to else {})
-    link = {
+    return {
         "action_link": f"{services.settings.base_url}/{entry.slug}/auth/v1/verify?{urlencode(query)}",
         "email_otp": issued.code,
         "hashed_token": issued.token,
         "redirect_to": redirect_to,
         "verification_type": kind,
     }
-    return Reply(200, json.dumps({**shape, **link}, ensure_ascii=False))
 
 
 def _issue(

@@ -24,6 +24,7 @@ from db.registry.memberships import is_member, list_members, record_membership
 from db.registry.profiles import profile_of
 from db.transaction import ReadTx, WriteTx
 from handlers.auth.caller import PASSWORD, actor, operator, read_body
+from handlers.auth.once import always, answered, as_json
 from handlers.auth.user_shape import user
 from handlers.call import Call
 from handlers.reply import Reply
@@ -82,7 +83,7 @@ def create_user(services: Services, call: Call) -> Reply:
         _apply(tx, made, {**given, "email": None}, call)
         return user(profile_of(tx, get_account(tx, made.id)))
 
-    return _shown(services.registry_write(create, actor(call, "auth.admin_create_user", identity), call.now))
+    return answered(services, call, actor(call, "auth.admin_create_user", identity), create, as_json)
 
 
 def update_user(services: Services, call: Call) -> Reply:
@@ -101,7 +102,7 @@ def update_user(services: Services, call: Call) -> Reply:
         _apply(tx, account, given, call)
         return user(profile_of(tx, get_account(tx, account.id)))
 
-    return _shown(services.registry_write(change, actor(call, "auth.admin_update_user", identity), call.now))
+    return answered(services, call, actor(call, "auth.admin_update_user", identity), change, as_json)
 
 
 def delete_user(services: Services, call: Call) -> Reply:
@@ -116,8 +117,8 @@ def delete_user(services: Services, call: Call) -> Reply:
         else:
             delete_account(tx, account.id)
 
-    services.registry_write(remove, actor(call, "auth.admin_delete_user", identity), call.now)
-    return Reply(200, "{}")
+    doer = actor(call, "auth.admin_delete_user", identity)
+    return answered(services, call, doer, remove, always(200, "{}"))
 
 
 def member(tx: ReadTx, entry: VaultEntry, call: Call) -> Account:

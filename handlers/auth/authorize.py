@@ -26,7 +26,7 @@ from db.registry.sign_in_flows import (
     verifier_of,
 )
 from db.transaction import WriteTx
-from handlers.auth.caller import actor, person, signed_in
+from handlers.auth.caller import actor, person, require_shown, signed_in
 from handlers.auth.codes import challenge_in
 from handlers.auth.providers import authorization_address, who_came
 from handlers.auth.redirects import redirect_parameter, see_other, to_code, to_error, to_session
@@ -57,7 +57,7 @@ def link_with_provider(services: Services, call: Call) -> Reply:
     """The address at which the signed-in person says who it is elsewhere: `{url}`.
 
     The link is made when the client exchanges the code that comes back: a link somebody else was lured into completing
-    is never made. Raises Invalid without a `code_challenge`.
+    is never made. Raises Invalid without a `code_challenge`, Forbidden `insufficient_aal`.
     """
     entry, identity = person(services, call)
     if not call.parameter("code_challenge"):
@@ -103,7 +103,11 @@ def _begin(services: Services, call: Call, entry: VaultEntry, identity: Identity
         raise Invalid(f"a parameter for the provider has more than {VALUE_CHARACTERS} characters")
 
     def begin(tx: WriteTx) -> NewFlow:
-        linking = None if identity is None else signed_in(identity, call)(tx).account.id
+        linking = None
+        if identity is not None:
+            who = signed_in(identity, call)(tx)
+            require_shown(tx, who)
+            linking = who.account.id
         return begin_flow(
             tx, entry, redirect_to, call.now, provider=name, code_challenge=challenge, link_account_id=linking
         )
@@ -142,7 +146,8 @@ def _come_back(services: Services, call: Call, flow: Flow, state: str) -> Reply:
     if flow.code_challenge is not None:
         return _to_client(services, call, flow, Exchanged(account.id, "oauth"))
     session = new_session(services, call, entry, account, "oauth")
-    return to_session(flow.redirect_to, session_body(services, call, session), "signup")
+    body = services.registry_read(lambda tx: session_body(tx, services, call, session))
+    return to_session(flow.redirect_to, body, "signup")
 
 
 def sign_in_outside(services: Services, call: Call, entry: VaultEntry, who: Subject) -> Account:

@@ -11,6 +11,7 @@ from db.registry.directory import VaultEntry
 from db.registry.email_codes import Errand, pending_errand, request_code
 from db.transaction import WriteTx
 from handlers.auth.caller import actor, by_network, person, read_body, signed_in
+from handlers.auth.once import always, answered
 from handlers.auth.redirects import redirect_parameter
 from handlers.call import Call
 from handlers.reply import Reply
@@ -50,9 +51,9 @@ def resend(services: Services, call: Call) -> Reply:
         errand = pending_errand(tx, email, entry.id, purpose, call.now) or Errand()
         send_code(tx, services, call, entry, email, errand, redirect_to)
 
-    services.registry_write(send, actor(call, "auth.resend"), call.now)
+    reply = answered(services, call, actor(call, "auth.resend"), send, always(200, "{}"))
     services.deliver(services.registry)
-    return Reply(200, "{}")
+    return reply
 
 
 def reauthenticate(services: Services, call: Call) -> Reply:
@@ -63,9 +64,9 @@ def reauthenticate(services: Services, call: Call) -> Reply:
         account: Account = signed_in(identity, call)(tx).account
         send_code(tx, services, call, entry, account.email, Errand("reauthentication", account.id), "")
 
-    services.registry_write(send, actor(call, "auth.reauthenticate", identity), call.now)
+    reply = answered(services, call, actor(call, "auth.reauthenticate", identity), send, always(200, "{}"))
     services.deliver(services.registry)
-    return Reply(200, "{}")
+    return reply
 
 
 def send_code(
@@ -127,6 +128,6 @@ def _mail(services: Services, call: Call, purpose: str) -> Reply:
     def send(tx: WriteTx) -> None:
         send_code(tx, services, call, entry, given["email"], errand, redirect_to)
 
-    services.registry_write(send, actor(call, "auth.request_code"), call.now)
+    reply = answered(services, call, actor(call, "auth.request_code"), send, always(200, "{}"))
     services.deliver(services.registry)
-    return Reply(200, "{}")
+    return reply

@@ -20,11 +20,12 @@ from db.registry.factors import (
 )
 from db.registry.notices import alert
 from db.registry.refresh_tokens import renew_session
-from db.registry.refusal import Refused, accepted
+from db.registry.refusal import Refused
 from db.registry.sessions import Refreshed, find_live_session, lower_sessions, raise_session, revoke_all_sessions
-from db.transaction import ReadTx, WriteTx
-from handlers.auth.caller import SignedIn, actor, person, read_body, signed_in
-from handlers.auth.sessions import session_reply
+from db.transaction import WriteTx
+from handlers.auth.caller import SignedIn, actor, person, read_body, require_shown, signed_in
+from handlers.auth.once import answered, as_json
+from handlers.auth.sessions import session_shown
 from handlers.call import Call
 from handlers.identity import Identity
 from handlers.reply import Reply
@@ -39,23 +40,27 @@ def enrol(services: Services, call: Call) -> Reply:
     entry, identity = person(services, call)
     given: dict[str, Any] = read_body(call, {"friendly_name": Text(), "factor_type": Text(), "issuer": Text()})
     if given.get("factor_type") != "totp":
-        raise Invalid("factor_type: only totp is offered", code="mfa_phone_enroll_not_enabled", field="factor_type")
+        kind = "webauthn" if given.get("factor_type") == "webauthn" else "phone"
+        raise Invalid("factor_type: only totp is offered", code=f"mfa_{kind}_enroll_not_enabled", field="factor_type")
 
     def make(tx: WriteTx) -> tuple[NewFactor, str]:
         who = signed_in(identity, call)(tx)
-        _require_shown(tx, who)
+        require_shown(tx, who)
         made = enrol_factor(tx, services.keyring, who.account.id, given.get("friendly_name"), call.now)
         return made, who.account.email
 
-    made, email = services.registry_write(make, actor(call, "auth.enrol_factor", identity), call.now)
-    uri = provisioning_uri(made.secret, email, given.get("issuer") or entry.name)
-    body = {
-        "id": made.factor.id,
-        "type": made.factor.kind,
-        "friendly_name": made.factor.friendly_name,
-        "totp": {"qr_code": _qr_code(uri), "secret": made.secret, "uri": uri},
-    }
-    return Reply(200, json.dumps(body, ensure_ascii=False))
+    def shown(_: WriteTx, done: tuple[NewFactor, str]) -> Reply:
+        made, email = done
+        uri = provisioning_uri(made.secret, email, given.get("issuer") or entry.name)
+        body = {
+            "id": made.factor.id,
+            "type": made.factor.kind,
+            "friendly_name": made.factor.friendly_name,
+            "totp": {"qr_code": _qr_code(uri), "secret": made.secret, "uri": uri},
+        }
+        return Reply(200, json.dumps(body, ensure_ascii=False))
+
+    return answered(services, call, actor(call, "auth.enrol_factor", identity), make, shown)
 
 
 def challenge(services: Services, call: Call) -> Reply:
@@ -67,8 +72,8 @@ def challenge(services: Services, call: Call) -> Reply:
         asked = challenge_factor(tx, who.account.id, call.path["factor"], who.session.id, call.now)
         return {"id": asked.id, "type": "totp", "expires_at": asked.expires_at_s}
 
-    asked = services.registry_write(ask, actor(call, "auth.challenge_factor", identity), call.now)
-    return Reply(200, json.dumps(asked))
+    doer = actor(call, "auth.challenge_factor", identity)
+    return answered(services, call, doer, ask, as_json)
 
 
 def verify(services: Services, call: Call) -> Reply:
@@ -85,9 +90,9 @@ def verify(services: Services, call: Call) -> Reply:
         return _answer(tx, services, call, entry, identity, given["challenge_id"], given["code"])
 
     doer = actor(call, "auth.verify_factor", identity)
-    session = accepted(services.registry_write(answer, doer, call.now))
+    reply = answered(services, call, doer, answer, session_shown(services, call))
     services.deliver(services.registry)
-    return session_reply(services, call, session)
+    return reply
 
 
 def unenrol(services: Services, call: Call) -> Reply:
@@ -98,11 +103,16 @@ def unenrol(services: Services, call: Call) -> Reply:
         who = signed_in(identity, call)(tx)
         factor = get_factor(tx, who.account.id, call.path["factor"])
         if factor.verified_at is not None:
-            _require_shown(tx, who)
+            require_shown(tx, who)
         return drop_factor(tx, entry, who.account.id, factor.id, call)
 
-    factor = services.registry_write(remove, actor(call, "auth.remove_factor", identity), call.now)
+    doer = actor(call, "auth.remove_factor", identity)
+    reply = answered(services, call, doer, remove, _gone)
     services.deliver(services.registry)
+    return reply
+
+
+def _gone(_: WriteTx, factor: Factor) -> Reply:
     return Reply(200, json.dumps({"id": factor.id}))
 
 
@@ -147,11 +157,6 @@ def _answer(
 def _require_first_or_shown(who: SignedIn, *, first: bool) -> None:
     """A factor enrolled before another was verified must not get around that one."""
     if not first and who.session.aal != "aal2":
-        raise Forbidden("show the factor you have first", code="insufficient_aal")
-
-
-def _require_shown(tx: ReadTx, who: SignedIn) -> None:
-    if who.session.aal != "aal2" and has_factor(tx, who.account.id):
         raise Forbidden("show the factor you have first", code="insufficient_aal")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from db.errors import Invalid
 from db.fields import parse_fields
+from db.idempotency import answer_once
 from db.registry.accounts import Account
 from db.registry.directory import VaultEntry
 from db.transaction import WriteTx
@@ -24,7 +25,15 @@ def accept_invitation(services: Services, call: Call, entry: VaultEntry, account
     def accept(tx: WriteTx) -> Any:
         principal = principal_of(tx, invited, entry, charter)
         tx.acting_as = principal.actor_id
-        return verb.run(tx, principal, parse_fields({"token": token}, verb.params), call.now)
+        args = parse_fields({"token": token}, verb.params)
+        key = call.header("idempotency-key")
+        if key is None:
+            return verb.run(tx, principal, args, call.now)
+        # The sign-in that follows may be what a crash took away: the invitation is accepted already then.
+        digest = services.keyring.mac("idempotency of an invitation", token)
+        return answer_once(
+            tx, f"invited:{account.id}", key, digest, call.now, lambda: {"is": verb.run(tx, principal, args, call.now)}
+        )
 
     with services.vault(entry) as vault:
         vault.write(accept, actor(call, verb.name, invited), call.now)

@@ -13,9 +13,10 @@ from db.registry.memberships import record_membership
 from db.registry.profiles import Profile, profile_of
 from db.registry.sessions import Refreshed, Session, start_session
 from db.registry.sign_in_settings import SignInSettings, read_sign_in_settings
-from db.registry.signing_keys import Signer, current_signer
-from db.transaction import ReadTx, WriteTx
+from db.registry.signing_keys import current_signer
+from db.transaction import Actor, ReadTx, WriteTx
 from handlers.auth.caller import actor, settings_of
+from handlers.auth.once import answered
 from handlers.auth.user_shape import user
 from handlers.call import Call
 from handlers.identity import Identity, principal_of
@@ -42,13 +43,43 @@ def new_session(
     beside: what else the same commit writes. Raises Forbidden `not_registered` or `account_disabled`.
     """
     caller = require_registered(services, entry, account)
+    begin = _beginning(call, entry, account, method, parent, beside)
+    return services.registry_write(begin, actor(call, "auth.session", caller), call.now)
+
+
+def enter(
+    services: Services,
+    call: Call,
+    entry: VaultEntry,
+    account: Account,
+    method: str,
+    *,
+    doer: Actor,
+    parent: Session | None = None,
+    beside: Callable[[WriteTx], None] = _nothing,
+) -> Reply:
+    """The answer with a new session, as `new_session` begins it, kept for repeats. doer: who asks for it."""
+    require_registered(services, entry, account)
+    begin = _beginning(call, entry, account, method, parent, beside)
+    return answered(services, call, doer, begin, session_shown(services, call))
+
+
+def _beginning(
+    call: Call,
+    entry: VaultEntry,
+    account: Account,
+    method: str,
+    parent: Session | None,
+    beside: Callable[[WriteTx], None],
+) -> Callable[[WriteTx], Refreshed]:
+    """The work that begins the session."""
 
     def begin(tx: WriteTx) -> Refreshed:
         beside(tx)
         record_membership(tx, account.id, entry.id, call.now)
         return start_session(tx, account.id, entry.id, call.now, method, parent)
 
-    return services.registry_write(begin, actor(call, "auth.session", caller), call.now)
+    return begin
 
 
 def require_registered(services: Services, entry: VaultEntry, account: Account) -> Identity:
@@ -67,20 +98,20 @@ def require_registered(services: Services, entry: VaultEntry, account: Account) 
     return caller
 
 
-def session_reply(services: Services, call: Call, session: Refreshed) -> Reply:
-    """The session as clients take it."""
-    return Reply(200, json.dumps(session_body(services, call, session), ensure_ascii=False))
+def session_shown(services: Services, call: Call) -> Callable[[WriteTx, Refreshed], Reply]:
+    """Makes the answer of a session, as clients take it."""
+
+    def shown(tx: WriteTx, session: Refreshed) -> Reply:
+        return Reply(200, json.dumps(session_body(tx, services, call, session), ensure_ascii=False))
+
+    return shown
 
 
-def session_body(services: Services, call: Call, session: Refreshed) -> dict[str, Any]:
-    """Access token, refresh token and user."""
-
-    def read(tx: ReadTx) -> tuple[Signer, SignInSettings, Profile]:
-        account = get_account(tx, session.account_id)
-        signer = current_signer(tx, services.keyring, call.now)
-        return signer, read_sign_in_settings(tx, session.vault_id), profile_of(tx, account)
-
-    signer, settings, profile = services.registry_read(read)
+def session_body(tx: ReadTx, services: Services, call: Call, session: Refreshed) -> dict[str, Any]:
+    """Access token, refresh token and user. tx: of the registry."""
+    signer = current_signer(tx, services.keyring, call.now)
+    settings = read_sign_in_settings(tx, session.vault_id)
+    profile = profile_of(tx, get_account(tx, session.account_id))
     lifetime_s = services.settings.access_token_s
     token = mint_access_token(
         signer,

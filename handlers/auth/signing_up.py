@@ -15,6 +15,7 @@ from db.registry.email_codes import Errand, drop_pending_passwords, pending_erra
 from db.transaction import WriteTx
 from handlers.auth.caller import REQUIRED_PASSWORD, actor, by_network, read_body, settings_of
 from handlers.auth.codes import CHALLENGE, challenge_in, send_code
+from handlers.auth.once import always, answered
 from handlers.auth.redirects import redirect_parameter
 from handlers.auth.user_shape import unconfirmed_user
 from handlers.call import Call
@@ -64,6 +65,7 @@ def sign_up(services: Services, call: Call) -> Reply:
         errand = Errand("sign_up", account_id, chosen, data, challenge)
         send_code(tx, services, call, entry, email, errand, redirect_to)
 
-    services.registry_write(ask, actor(call, "auth.sign_up"), call.now)
+    body = json.dumps(unconfirmed_user(account_id, email, data, call.now.text), ensure_ascii=False)
+    reply = answered(services, call, actor(call, "auth.sign_up"), ask, always(200, body))
     services.deliver(services.registry)
-    return Reply(200, json.dumps(unconfirmed_user(account_id, email, data, call.now.text), ensure_ascii=False))
+    return reply

@@ -1,5 +1,6 @@
 """`POST /token`: a session for a password, a refresh token, a code of a sign-in under way, or a provider's id token."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,14 @@ from db.registry.attempts import (
 from db.registry.identities import link_identity
 from db.registry.notices import alert
 from db.registry.refresh_tokens import rotate_refresh_token
-from db.registry.refusal import Refused, accepted
+from db.registry.refusal import Refused
 from db.registry.sessions import Refreshed
 from db.registry.sign_in_flows import Exchanged, exchange_code
 from db.transaction import ReadTx, WriteTx
 from handlers.auth.caller import REQUIRED_PASSWORD, TOKEN_CHARACTERS, actor, read_body
 from handlers.auth.invitations import accept_invitation
-from handlers.auth.sessions import new_session, require_registered, session_reply
+from handlers.auth.once import answered, begun, keep_step
+from handlers.auth.sessions import enter, require_registered, session_shown
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services
@@ -45,6 +47,8 @@ def issue_token(services: Services, call: Call) -> Reply:
             from handlers.auth.id_tokens import by_id_token  # here: it loads what only outside sign-ins need
 
             return by_id_token(services, call)
+        case "web3":
+            raise Invalid("grant_type: nobody signs in by a wallet here", code="web3_provider_disabled")
         case other:
             raise Invalid(
                 f"grant_type: got {other!r}, wanted password, refresh_token, pkce or id_token", field="grant_type"
@@ -63,6 +67,10 @@ class _Attempt:
 def _by_password(services: Services, call: Call) -> Reply:
     entry = services.entry(call.path["vault"])
     given: dict[str, Any] = read_body(call, {"email": Email(required=True), "password": REQUIRED_PASSWORD})
+    doer = actor(call, "auth.session")
+    before = begun(services, call, doer)
+    if before.reply is not None:
+        return before.reply
     attempt = _take_password_attempt(services, call, given["email"])
     account = attempt.account
     # The same work for an unknown address, so that the time taken says nothing.
@@ -86,7 +94,7 @@ def _by_password(services: Services, call: Call) -> Reply:
             replace_password_hash(tx, known.id, stored, fresh)
         record_sign_in(tx, known.id, call.now)
 
-    return session_reply(services, call, new_session(services, call, entry, known, "password", beside=sign_in))
+    return enter(services, call, entry, known, "password", doer=doer, beside=sign_in)
 
 
 def _take_password_attempt(services: Services, call: Call, email: str) -> _Attempt:
@@ -114,12 +122,14 @@ def _by_refresh_token(services: Services, call: Call) -> Reply:
     def rotate(tx: WriteTx) -> Refreshed | Refused:
         return rotate_refresh_token(tx, services.keyring, token, entry.id, call.now)
 
-    session = accepted(services.registry_write(rotate, actor(call, "auth.refresh"), call.now))
-    account = services.registry_read(lambda tx: find_account(tx, session.account_id))
+    doer = actor(call, "auth.refresh")
+    reply = answered(services, call, doer, rotate, session_shown(services, call))
+    account_id: str = json.loads(reply.body)["user"]["id"]
+    account = services.registry_read(lambda tx: find_account(tx, account_id))
     if account is None:
         raise NotAuthenticated("this session has ended; sign in again", code="token_invalid")
     require_registered(services, entry, account)
-    return session_reply(services, call, session)
+    return reply
 
 
 def _by_code(services: Services, call: Call) -> Reply:
@@ -129,20 +139,28 @@ def _by_code(services: Services, call: Call) -> Reply:
     invite = Text(max_characters=TOKEN_CHARACTERS)
     given: dict[str, Any] = read_body(call, {"auth_code": field, "code_verifier": field, "invite_token": invite})
 
+    doer = actor(call, "auth.exchange_code")
+    before = begun(services, call, doer)
+    if before.reply is not None:
+        return before.reply
+
     def exchange(tx: WriteTx) -> tuple[Exchanged, Account | None]:
+        if before.done:
+            return Exchanged(before.done["account"], before.done["method"]), find_account(tx, before.done["account"])
         who = exchange_code(tx, given["auth_code"], given["code_verifier"], entry.id, call.now)
         if who.link is not None:
             provider, subject, data = who.link
             # Only now is it certain that the client that asked for the link is the one that was sent out.
             if link_identity(tx, who.account_id, provider, subject, call.now, data):
                 alert(tx, "identity_linked", who.account_id, entry, call.now)
+        keep_step(tx, services, call, doer, account=who.account_id, method=who.method)
         return who, find_account(tx, who.account_id)
 
-    who, account = services.registry_write(exchange, actor(call, "auth.exchange_code"), call.now)
+    who, account = services.registry_write(exchange, doer, call.now)
     if who.link is not None:
         services.deliver(services.registry)
     if account is None:
         raise NotAuthenticated("this account is gone; sign in again", code="flow_state_not_found")
     if given.get("invite_token"):
         accept_invitation(services, call, entry, account, given["invite_token"])
-    return session_reply(services, call, new_session(services, call, entry, account, who.method))
+    return enter(services, call, entry, account, who.method, doer=doer)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from db.errors import Forbidden, Invalid
+from db.errors import Invalid
 from db.fields import Email, Field, JsonObject, Text, parse_fields
 from db.passwords import hash_password, verify_password
 from db.registry.account_changes import ask_for_email, merge_user_metadata, set_account_name, set_password
@@ -11,14 +11,14 @@ from db.registry.attempts import FACTOR_BY_ACCOUNT, counter, give_back, take_att
 from db.registry.code_proofs import verify_code
 from db.registry.directory import VaultEntry
 from db.registry.email_codes import Errand
-from db.registry.factors import has_factor
 from db.registry.notices import alert
 from db.registry.profiles import profile_of
 from db.registry.refusal import Refused, accepted
 from db.registry.sessions import SignOutScope, revoke_sessions
 from db.transaction import ReadTx, WriteTx
-from handlers.auth.caller import PASSWORD, SignedIn, actor, person, read_body, signed_in
+from handlers.auth.caller import PASSWORD, SignedIn, actor, person, read_body, require_shown, signed_in
 from handlers.auth.codes import send_code
+from handlers.auth.once import always, answered, as_json, begun, keep_step
 from handlers.auth.redirects import redirect_parameter
 from handlers.auth.user_shape import user
 from handlers.call import Call
@@ -62,14 +62,18 @@ def update_user(services: Services, call: Call) -> Reply:
     data: dict[str, Any] = given.get("data") or {}
     named = parse_fields({name: value for name, value in data.items() if name == "name"}, {"name": Text()})
     redirect_to = redirect_parameter(services, entry, call)
-    if password is not None:
+    doer = actor(call, "auth.update_user", identity)
+    before = begun(services, call, doer)
+    if before.reply is not None:
+        return before.reply
+    if password is not None and not before.done:
         _change_password(services, call, entry, identity, given)
 
     def change(tx: WriteTx) -> dict[str, Any]:
         account = signed_in(identity, call)(tx).account
         email: str | None = given.get("email")
         if email is not None and email != account.email:
-            _require_factor(tx, signed_in(identity, call)(tx))
+            require_shown(tx, signed_in(identity, call)(tx))
             ask_for_email(tx, account.id, email, call.now)
             errand, about = Errand("email_change", account.id), f"The new address is to be {email}."
             for mailbox in (email, account.email) if account.email_confirmed_at else (email,):
@@ -81,9 +85,9 @@ def update_user(services: Services, call: Call) -> Reply:
             merge_user_metadata(tx, account.id, rest, call.now)
         return user(profile_of(tx, signed_in(identity, call)(tx).account))
 
-    changed = services.registry_write(change, actor(call, "auth.update_user", identity), call.now)
+    reply = answered(services, call, doer, change, as_json)
     services.deliver(services.registry)
-    return Reply(200, json.dumps(changed, ensure_ascii=False))
+    return reply
 
 
 def sign_out(services: Services, call: Call) -> Reply:
@@ -97,8 +101,7 @@ def sign_out(services: Services, call: Call) -> Reply:
     def revoke(tx: WriteTx) -> int:
         return revoke_sessions(tx, identity.account_id, entry.id, identity.session_id, scope, call.now)
 
-    services.registry_write(revoke, actor(call, "auth.sign_out", identity), call.now)
-    return Reply(204)
+    return answered(services, call, actor(call, "auth.sign_out", identity), revoke, always(204))
 
 
 def _change_password(
@@ -115,7 +118,7 @@ def _change_password(
 
     def change(tx: WriteTx) -> Refused | None:
         now_in = signed_in(identity, call)(tx)
-        _require_factor(tx, now_in)
+        require_shown(tx, now_in)
         stale = now_in.session.created_at <= call.now.later(seconds=-FRESH_SECONDS)
         if stale and not knows:
             refused = _check_nonce(tx, services, call, entry, now_in, given.get("nonce"))
@@ -123,6 +126,7 @@ def _change_password(
                 return refused
         set_password(tx, now_in.account.id, hashed, call.now, keep_session_id=identity.session_id)
         alert(tx, "password_changed", now_in.account.id, entry, call.now)
+        keep_step(tx, services, call, actor(call, "auth.update_user", identity), password=True)
         return None
 
     accepted(services.registry_write(change, actor(call, "auth.change_password", identity), call.now))
@@ -154,11 +158,6 @@ def _check_nonce(
     if not isinstance(verified, Refused):
         return None
     return Refused(Invalid(verified.error.message, code="reauthentication_not_valid", field="nonce"))
-
-
-def _require_factor(tx: ReadTx, who: SignedIn) -> None:
-    if who.session.aal != "aal2" and has_factor(tx, who.account.id):
-        raise Forbidden("show your second factor first", code="insufficient_aal")
 
 
 def _scope(text: str) -> SignOutScope:

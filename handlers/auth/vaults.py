@@ -5,8 +5,9 @@ from typing import Any
 
 from db.registry.memberships import list_memberships
 from db.transaction import ReadTx, WriteTx
-from handlers.auth.caller import person, signed_in
-from handlers.auth.sessions import new_session, session_reply
+from handlers.auth.caller import actor, person, signed_in
+from handlers.auth.once import begun
+from handlers.auth.sessions import enter
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services
@@ -42,11 +43,15 @@ def enter_vault(services: Services, call: Call) -> Reply:
     Raises Forbidden `not_registered` where the vault does not know the person, NotFound for an unknown one.
     """
     _, identity = person(services, call)
+    doer = actor(call, "auth.session", identity)
+    before = begun(services, call, doer)
+    if before.reply is not None:
+        return before.reply
     who = services.registry_read(signed_in(identity, call), current=True)
     other = services.entry(call.path["other"])
 
     def still_signed_in(tx: WriteTx) -> None:
         signed_in(identity, call)(tx)
 
-    session = new_session(services, call, other, who.account, "session", parent=who.session, beside=still_signed_in)
-    return session_reply(services, call, session)
+    parent, beside = who.session, still_signed_in
+    return enter(services, call, other, who.account, "session", doer=doer, parent=parent, beside=beside)

@@ -8,7 +8,7 @@ from typing import Any
 from db.errors import Forbidden, Invalid, VaultError
 from db.fields import Email, Text
 from db.registry.account_changes import agree_to_email, merge_user_metadata
-from db.registry.accounts import Account, find_account, find_account_by_email, sign_in_by_mail
+from db.registry.accounts import Account, find_account, find_account_by_email, get_account, sign_in_by_mail
 from db.registry.attempts import CODE_BY_NETWORK, give_back, take_attempt
 from db.registry.code_proofs import VerifiedEmail, verify_code, verify_code_token
 from db.registry.directory import VaultEntry
@@ -20,8 +20,9 @@ from db.registry.sign_in_flows import Exchanged, begin_flow, complete_flow
 from db.transaction import WriteTx
 from handlers.auth.caller import TOKEN_CHARACTERS, actor, by_network, read_body
 from handlers.auth.invitations import accept_invitation
+from handlers.auth.once import begun, keep_step
 from handlers.auth.redirects import allowed_redirect, require_own_page, to_code, to_error, to_session
-from handlers.auth.sessions import new_session, require_registered, session_body, session_reply
+from handlers.auth.sessions import enter, new_session, require_registered, session_body
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services
@@ -82,17 +83,27 @@ def _enter(services: Services, call: Call, entry: VaultEntry, given: dict[str, A
     kind = given.get("type") or "email"
     if kind not in PURPOSES:
         raise Invalid(f"type: got {kind!r}, wanted one of {', '.join(PURPOSES)}", field="type")
-    proof = _prove(services, call, entry, given, PURPOSES[kind])
+    doer = actor(call, "auth.verify_code")
+    before = begun(services, call, doer)
+    if before.reply is not None:
+        return before.reply
+    if before.done:
+        account_id = before.done["account"]
+        account = services.registry_read(lambda tx: get_account(tx, account_id)) if account_id else None
+        proof = _Proof(account, before.done["method"], before.done["challenge"])
+    else:
+        proof = _prove(services, call, entry, given, PURPOSES[kind])
     if proof.account is None:
         return Reply(200, json.dumps({"code": "200", "msg": "confirm the link sent to the other address too"}))
     if given.get("invite_token"):
         accept_invitation(services, call, entry, proof.account, given["invite_token"])
     if redirect_to and proof.code_challenge is not None:
         return _to_client(services, call, entry, proof.account, proof, redirect_to)
-    session = new_session(services, call, entry, proof.account, proof.method)
     if redirect_to:
-        return to_session(redirect_to, session_body(services, call, session), kind)
-    return session_reply(services, call, session)
+        session = new_session(services, call, entry, proof.account, proof.method)
+        body = services.registry_read(lambda tx: session_body(tx, services, call, session))
+        return to_session(redirect_to, body, kind)
+    return enter(services, call, entry, proof.account, proof.method, doer=actor(call, "auth.session"))
 
 
 def _prove(
@@ -117,7 +128,9 @@ def _prove(
         if isinstance(verified, Refused):
             return verified
         give_back(tx, network)
-        return _complete(tx, call, entry, verified)
+        done = _complete(tx, call, entry, verified)
+        _keep(tx, services, call, done)
+        return done
 
     # A wrong guess is counted by the same commit: it must stand although it is refused.
     proof = accepted(services.registry_write(verify, actor(call, "auth.verify_code"), call.now))
@@ -163,13 +176,22 @@ def _change_email(tx: WriteTx, call: Call, entry: VaultEntry, verified: Verified
 
 
 def _by_operators_link(services: Services, call: Call, entry: VaultEntry, token: str) -> _Proof:
-    def use(tx: WriteTx) -> Account:
+    def use(tx: WriteTx) -> _Proof:
         linked = use_link_token(tx, token, call.now)
         if linked.vault_id != entry.id:
             raise Forbidden("this sign-in link is for another vault", code="wrong_audience")
-        return linked.account
+        proof = _Proof(linked.account, "magiclink")
+        _keep(tx, services, call, proof)
+        return proof
 
-    return _Proof(services.registry_write(use, actor(call, "auth.use_link"), call.now), "magiclink")
+    return services.registry_write(use, actor(call, "auth.use_link"), call.now)
+
+
+def _keep(tx: WriteTx, services: Services, call: Call, proof: _Proof) -> None:
+    """Keep that the code was taken and for whom: a repeat goes on from there."""
+    account_id = None if proof.account is None else proof.account.id
+    doer = actor(call, "auth.verify_code")
+    keep_step(tx, services, call, doer, account=account_id, method=proof.method, challenge=proof.code_challenge)
 
 
 def _to_client(

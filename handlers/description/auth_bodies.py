@@ -41,7 +41,14 @@ EXCHANGES: Mapping[tuple[str, str], Exchange] = {
         _body({}, {"type": _TEXT, "email": _EMAIL, "token": _TEXT, "token_hash": _TEXT, "invite_token": _TEXT})
     ),
     ("POST", "token"): Exchange(
-        _body({}, {"email": _EMAIL, "password": _TEXT, "refresh_token": _TEXT, "auth_code": _TEXT, "id_token": _TEXT}),
+        _body(
+            {},
+            {
+                **dict.fromkeys(("password", "refresh_token", "auth_code", "id_token"), _TEXT),
+                "email": _EMAIL,
+                "link_identity": {"type": "boolean"},
+            },
+        ),
         _SESSION,
         (_GRANT,),
     ),

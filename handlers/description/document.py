@@ -31,7 +31,12 @@ def vault_document(title: str, base_url: str, slug: str, offer: Offer) -> dict[s
     tables = {f"/rest/v1/{table.name}": table_path(table) for table in offer.tables}
     verbs = {f"/rest/v1/rpc/{verb.name}": verb_path(verb) for verb in offer.verbs}
     auth, storage = auth_paths(operator=offer.operator), storage_paths()
-    schemas = {name: shape for table in offer.tables for name, shape in table_schemas(table).items()}
+    returned = {verb.rows for verb in offer.verbs}
+    schemas = {
+        name: shape
+        for table in offer.tables
+        for name, shape in table_schemas(table, returned=table.name in returned).items()
+    }
     server = {"url": f"{base_url}/{{vault}}", "variables": {"vault": {"default": slug}}}
     paths = {**tables, **verbs, **auth, **storage, **description_paths()}
     return _document(title, _VAULT_NOTE, server, paths, {**auth_bodies.SCHEMAS, **schemas})

@@ -1,6 +1,6 @@
 """What a vault offers one caller: the tables and verbs that its rights open. Knows charters; not documents or HTTP."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from db.description.tables import DescribedTable, Facts, describe_tables
 from db.description.verbs import DescribedVerb, result_of
 from db.principal import Principal
 from db.registry.directory import VaultEntry
-from db.schema.migrate import load_set
+from db.schema.migrate import MigrationSet
 from db.transaction import ReadTx
 from db.vault.vault import Vault
 from domain.charter import Charter, Verb
@@ -51,17 +51,20 @@ def described(
     """Those of the tables and verbs that the principal may use at all."""
     reached = frozenset(tables)
     resources = {resource.table: resource for resource in charter.resources if resource.table in reached}
-    facts = Facts(services.schema(vault, tx), read_declared_values(tx), _notes(charter.sets))
+    facts = Facts(services.schema(vault, tx), read_declared_values(tx), _notes(charter.migration_sets))
     open_verbs = [verb for verb in verbs if not verb.allow or principal.may(*verb.allow)]
-    return Offer(
-        describe_tables(facts, resources, principal, read_only=read_only),
-        tuple(
-            DescribedVerb(verb.name, verb.writes, verb.summary, verb.params, result_of(verb.run)) for verb in open_verbs
-        ),
-    )
+    described_tables = describe_tables(facts, resources, principal, read_only=read_only)
+    known = {table.name for table in described_tables}
+    return Offer(described_tables, tuple(_verb(verb, known) for verb in open_verbs))
+
+
+def _verb(verb: Verb, tables: Container[str]) -> DescribedVerb:
+    """The verb; the rows it answers with have a name only where the caller knows their table."""
+    rows = verb.rows if verb.rows is not None and verb.rows in tables else None
+    return DescribedVerb(verb.name, verb.writes, verb.summary, verb.params, result_of(verb.run), rows)
 
 
 @cache
-def _notes(sets: tuple[str, ...]) -> Notes:
-    """What the migration sets of these names say."""
-    return read_notes(map(load_set, sets))
+def _notes(sets: tuple[MigrationSet, ...]) -> Notes:
+    """What the migration sets say."""
+    return read_notes(sets)

@@ -11,9 +11,14 @@ from importlib import import_module
 from typing import Any
 
 from db.description.json_schema import Shape
+from db.registry.public_lines import MAX_LINES
 from handlers.auth.routes import AUTH_ROUTES, AuthRoute
+from handlers.d1.routes import PREFIX as D1
+from handlers.d1.routes import ROUTES as D1_ROUTES
+from handlers.d1.routes import D1Route
 from handlers.description.auth_bodies import EXCHANGES, Exchange
 from handlers.description.vocabulary import answer, content, parameter, ref
+from handlers.public import PATH as PUBLIC
 from handlers.storage.routes import ROUTES, StorageRoute
 
 _OPERATORS_ONLY = ("admin/", "invite")
@@ -21,6 +26,7 @@ _OPERATORS_ONLY = ("admin/", "invite")
 _PAGES = frozenset({"link_page", "authorize"})
 _TEXT: Shape = {"type": "string"}
 _OBJECT: Shape = {"type": "object"}
+_COUNT: Shape = {"type": "integer", "minimum": 1}
 _ANYTHING: Shape = {"*/*": {}}
 _ERRORS = {status: ref("responses", "Error") for status in ("4XX", "5XX")}
 # Shared between documents: nobody changes one.
@@ -49,6 +55,31 @@ def storage_paths() -> Paths:
     return paths
 
 
+@cache
+def d1_paths() -> Paths:
+    """The routes below `/client/v4`. Their bodies are those of D1's published clients, which describe them."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in D1_ROUTES:
+        for method in route.methods:
+            paths.setdefault(f"{D1}{route.path}", {})[method.lower()] = _d1(route, method)
+    return paths
+
+
+def _d1(route: D1Route, method: str) -> Shape:
+    sends = method in ("POST", "PUT", "PATCH") and route.name != "restore"
+    body = {"requestBody": {"content": _ANYTHING if route.streams else content(_OBJECT)}} if sends else {}
+    file = route.path.endswith("{file}")
+    return {
+        **_named("d1", method, route.path, f"handlers.d1.{route.module}", route.name),
+        "parameters": _in_path(route.path),
+        **body,
+        "responses": {
+            "200": answer("The file, or nothing" if file else "The envelope", _ANYTHING if file else content(_OBJECT)),
+            **{status: answer("The envelope, with the errors", content(_OBJECT)) for status in ("4XX", "5XX")},
+        },
+    }
+
+
 def platform_paths() -> Paths:
     """The routes of the platform itself."""
     described = {
@@ -62,6 +93,7 @@ def platform_paths() -> Paths:
     page = answer("The page", content(_TEXT, "text/html"))
     return {
         **paths,
+        **public_paths(),
         "/.well-known/jwks.json": {"get": _keys("keys")},
         "/auth/v1/callback": {
             "get": {
@@ -70,6 +102,23 @@ def platform_paths() -> Paths:
             }
         },
         "/docs": {"get": _get("docs", "A page that shows this document.", page)},
+        **d1_paths(),
+    }
+
+
+def public_paths() -> Paths:
+    """What anybody may read of all vaults together."""
+    lines = content({"type": "array", "items": _OBJECT})
+    paged = [
+        parameter("query", "limit", "At most so many lines; 100 without it", {**_COUNT, "maximum": MAX_LINES}),
+        parameter("query", "after", "From the link to the next page", _TEXT),
+    ]
+    listed = _get("public_list", "A page of a list over all vaults of a charter.", answer("The lines", lines))
+    named = _get("public_name", "Whether an address is free.", answer("Whether, and why not", content(_OBJECT)))
+    list_path, name_path = f"{PUBLIC}/{{charter}}/{{verb}}", f"{PUBLIC}/slugs/{{slug}}"
+    return {
+        list_path: {"get": {**listed, "tags": ["public"], "parameters": [*_in_path(list_path), *paged]}},
+        name_path: {"get": {**named, "tags": ["public"], "parameters": _in_path(name_path)}},
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from db.description.json_schema import Shape, fields_shape, row_shape
+from db.description.json_schema import Shape, fields_shape, returned_shape, row_shape
 from db.description.tables import DescribedTable
 from handlers.description.vocabulary import (
     CSV,
@@ -26,9 +26,11 @@ _OWN_NAMES = frozenset({"select", "order", "limit", "offset", "and", "or", "colu
 _BOOKMARK, _TAG, _COUNTED = "x-d1-bookmark", "ETag", "Content-Range"
 
 
-def table_schemas(table: DescribedTable) -> dict[str, Shape]:
-    """The row as it is read, and what a client gives."""
+def table_schemas(table: DescribedTable, *, returned: bool) -> dict[str, Shape]:
+    """The row as it is read, and what a client gives. returned: whether verbs answer with rows of the table too."""
     schemas = {table.name: row_shape(table)}
+    if returned:
+        schemas[f"{table.name}.returned"] = returned_shape(table)
     if table.inserts:
         schemas[f"{table.name}.insert"] = fields_shape(table.given, table)
     if table.updates:

@@ -67,14 +67,15 @@ def _answers(verb: DescribedVerb) -> Shape:
     kind, nothing = verb.result.kind, {"204": answer("Nothing", None, _BOOKMARK)}
     if kind == "nothing":
         return nothing
-    shape = result_shape(verb)
-    bodies = content(shape)
+    bodies = content(result_shape(verb))
     if kind in ("rows", "object"):
         # Rows take the forms of a table's: several, or the one there is.
         one: Shape = {"type": "object"}
+        if verb.rows:
+            one = {"anyOf": [ref("schemas", f"{verb.rows}.returned"), ref("schemas", "ShapedRow")]}
         several: Shape = {"type": "array", "items": one}
         bodies = {
-            **content(shape if kind == "rows" else {"anyOf": [one, several]}),
+            **content(several if kind == "rows" else {"anyOf": [one, several]}),
             **content(one, SINGULAR),
             **content(several, STRIPPED),
             **content({"type": "string"}, CSV),

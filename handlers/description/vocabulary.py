@@ -111,7 +111,11 @@ SCHEMAS: Mapping[str, Shape] = {
         "properties": {
             "code": {"type": "string", "description": "Stable; switch on this one"},
             "message": {"type": "string"},
-            "details": {"type": ["string", "null"]},
+            "details": {
+                "type": ["string", "array", "null"],
+                "items": {"type": "object"},
+                "description": "The field, or what is wrong with it; for PGRST201 the ways there are",
+            },
             "hint": {"type": ["string", "null"]},
         },
         "required": ["code", "message", "details", "hint"],

@@ -116,7 +116,7 @@ def test_quotes_belong_to_the_value_outside_lists_and_trees(library: Library) ->
         ("or", "()", "PGRST100"),
         ("or", "(title.eq.a", "PGRST100"),
         ("or", "title.eq.a", "PGRST100"),
-        ("nowhere", "eq.a", "PGRST204"),
+        ("nowhere", "eq.a", "42703"),
         ("editions.name", "eq.a", "PGRST108"),
         ("order", "title.up", "PGRST100"),
         ("select", "id,", "PGRST100"),

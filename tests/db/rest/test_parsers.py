@@ -242,8 +242,8 @@ def test_arbitrary_headers_and_bodies_raise_nothing_but_our_errors(
 def test_the_error_of_a_parser_says_where_and_what() -> None:
     with pytest.raises(Invalid) as caught:
         parse_condition("a", "in.(x")
-    assert caught.value.message == "failed to parse filter (in.(x)"
-    assert caught.value.details == "got the end at character 6, wanted ')'"
+    assert caught.value.message == '"failed to parse filter (in.(x)" (line 1, column 6)'
+    assert caught.value.details == "unexpected end of input expecting ')'"
 
 
 def test_blanks_around_bare_names_do_not_count() -> None:

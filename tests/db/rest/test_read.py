@@ -53,7 +53,7 @@ def test_masked_values_cannot_be_found_by_filtering(library: Library) -> None:
     "query", [("select", "secret"), ("secret", "eq.x"), ("order", "secret"), ("or", "(secret.eq.x,id.eq.y)")]
 )
 def test_hidden_columns_do_not_exist(library: Library, query: tuple[str, str]) -> None:
-    assert code_of(library, query) == "PGRST204"
+    assert code_of(library, query) == "42703"
 
 
 @pytest.mark.parametrize("table", ["accounts", "sqlite_schema", "nothing", 'works"'])

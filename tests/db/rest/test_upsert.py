@@ -69,3 +69,11 @@ def test_merge_refuses_to_move_a_row_out_of_the_policies(library: Library) -> No
     library.work("A")
     with pytest.raises(Forbidden):
         write(library, "POST", "works", body={"id": "a", "title": "A", "pages": 1000}, prefer=MERGE)
+
+
+def test_rows_come_back_in_the_order_they_were_sent_new_or_not(library: Library) -> None:
+    library.work("A")
+    library.work("C")
+    body = [{"id": name, "title": name.upper()} for name in ("c", "d", "a", "b")]
+    rows = write(library, "POST", "works", ("select", "id"), body=body, prefer=MERGE)
+    assert [row["id"] for row in rows] == ["c", "d", "a", "b"]

@@ -77,3 +77,12 @@ def test_no_tree_of_filters_reaches_another_scope(tree: str, name: str, embed: s
         assert answer.total <= 1
         assert library.ask("DELETE", "works", (name, f"({tree})"), who=LIBRARIAN).returned <= 1
         assert library.stored("SELECT id FROM works WHERE org = 'two'") == [("theirs",)]
+
+
+def test_a_related_row_out_of_sight_gives_no_place_in_the_order(library: Library) -> None:
+    library.work("Anthem", org="two")
+    library.work("Bolero")
+    library.add("loans", {"id": "1", "work_id": "anthem"}, {"id": "2", "work_id": "bolero"})
+    for direction, expected in (("asc.nullslast", ["2", "1"]), ("desc.nullslast", ["2", "1"])):
+        found = library.get("loans", ("select", "id,works(title)"), ("order", f"works(title).{direction}"))
+        assert [row["id"] for row in found] == expected

@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from db.clock import Moment, timestamp_ms
 from db.registry.api_tokens import TokenReach, create_api_token
-from db.registry.directory import VaultEntry, get_vault
-from db.registry.slugs import add_slug
+from db.registry.directory import VaultEntry
 from db.transaction import Actor, WriteTx
 from domain.charter import Founding
 from handlers.app import create_app
@@ -209,15 +208,7 @@ def make_choir(site: Site, slug: str, owner: str | None = None, **options: str) 
 def make_sister(site: Site, umbrella: Choir, slug: str, owner: str) -> Choir:
     """A collective in an umbrella's vault, with a name in the directory of its own."""
     door = site.sign_in(umbrella.slug, umbrella.owner)
-    scope = door.done("organization.register", name=slug.capitalize(), subdomain=slug, type="collective",
-                      contact_email=owner)["id"]  # fmt: skip
-    vault_id = umbrella.entry.id
-
-    def enter(tx: WriteTx) -> VaultEntry:
-        add_slug(tx, slug, vault_id, scope, site.clock())
-        return get_vault(tx, vault_id)
-
-    site.services.registry_write(enter, OPERATOR, site.clock())
+    door.done("organization.register", name=slug.capitalize(), subdomain=slug, type="collective", contact_email=owner)
     return Choir(slug, site.services.entry(slug), owner, "")
 
 

@@ -87,6 +87,17 @@ def test_an_affiliation_keeps_its_history_and_gives_a_status(union, site, clock)
     assert [line["collective"] for line in union.board.done("affiliation.active")] == ["Aurora", "Meretuul"]
 
 
+def test_affiliations_that_end_and_begin_within_one_millisecond_are_rows_of_their_own(union):
+    meretuul, board = union.scope("meretuul"), union.board
+    for _ in range(3):
+        board.done("affiliation.end", collective_id=meretuul)
+        board.done("affiliation.create", collective_id=meretuul)
+        assert refused(board.call("affiliation.create", collective_id=meretuul)) == (409, "active_affiliation")
+    history = board.done("affiliation.history", collective_id=meretuul)
+    assert [line["left_at"] is None for line in history] == [True, False, False, False]
+    assert len({line["joined_at"] for line in history}) == 4
+
+
 def test_an_affiliation_joins_a_collective_to_the_umbrella_in_effect(union, site):
     board, liis = union.board, site.sign_in("aurora", LIIS)
     for wrong in ("nobody", union.choir.entry.scope):

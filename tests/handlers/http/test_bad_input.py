@@ -118,9 +118,9 @@ def test_a_name_that_is_half_a_surrogate_pair_is_refused_in_readable_json(site):
 
 
 QUERIES: list[tuple[str, int, str]] = [
-    ("works?titel=eq.x", 400, "PGRST204"),
-    ("works?select=titel", 400, "PGRST204"),
-    ("works?order=titel", 400, "PGRST204"),
+    ("works?titel=eq.x", 400, "42703"),
+    ("works?select=titel", 400, "42703"),
+    ("works?order=titel", 400, "42703"),
     ("works?select=*,cats(*)", 400, "PGRST200"),
     ("works?title=is.x", 400, "PGRST100"),
     ("works?title=eqq.x", 400, "PGRST100"),
@@ -129,8 +129,8 @@ QUERIES: list[tuple[str, int, str]] = [
     ("works?limit=-1", 416, "PGRST103"),
     ("works?limit=x", 400, "PGRST100"),
     ("works?offset=99&limit=1", 200, ""),
-    ("members?email_id_lookup=eq.x", 400, "PGRST204"),
-    ("members?select=email_id_lookup", 400, "PGRST204"),
+    ("members?email_id_lookup=eq.x", 400, "42703"),
+    ("members?select=email_id_lookup", 400, "42703"),
     ("wroks", 404, "PGRST205"),
     ("accounts", 404, "PGRST205"),
     ("rpc/work.lsit", 404, "PGRST202"),

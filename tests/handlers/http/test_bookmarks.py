@@ -1,8 +1,12 @@
 """x-d1-bookmark over HTTP: every answer carries one, a reader asks for what it wrote, and no foreign one passes."""
 
+import re
+
 import pytest
+from starlette.routing import Route
 
 from tests.handlers.http.site import REST, Caller, Site, error_of, make_choir, make_site, refused
+from tests.handlers.http.test_isolation import PROBES
 
 
 def scene(site: Site, slug: str = "aurora") -> Caller:
@@ -76,3 +80,33 @@ def test_a_bookmark_of_another_vault_is_refused(site):
         answer = ours.get("works", x_d1_bookmark=theirs.get("works").header("x-d1-bookmark"))
         assert refused(answer) == (400, "bookmark_unknown")
         assert "harmonia" not in error_of(answer)["message"]
+
+
+# Refused, or answered, before anybody looks into the vault: a method, a link that is no link, a protocol's version.
+LOOKS_AT_NO_VAULT = re.compile(
+    r"OPTIONS .*|(GET|HEAD) /\{vault\}/docs|(PUT|PATCH|DELETE) /\{vault\}/rest/v1/rpc/\{verb\}"
+    r"|(GET|HEAD) /\{vault\}/storage/v1/(object/sign|render/image)/.*|DELETE /\{vault\}/storage/v1/cdn/.*"
+    r"|\w+ /\{vault\}/storage/v1/upload/resumable.*|(POST|PUT) /\{vault\}/storage/v1/object/upload/direct/.*"
+    r"|PUT /\{vault\}/storage/v1/object/upload/sign/.*"
+)
+
+
+def test_every_route_of_a_vault_carries_a_bookmark_that_the_vault_takes(site):
+    """Signing in is the registry's: its commits mean nothing to a vault, so those answers carry none."""
+    owner = scene(site, "harmonia")
+    served = {
+        (method, route.path)
+        for route in site.client.app.routes
+        if isinstance(route, Route) and route.path.startswith("/{vault}")
+        for method in route.methods or ()
+    }
+    held = 0
+    for method, path in sorted(served):
+        if (method, path) not in PROBES or "/auth/v1/" in path or LOOKS_AT_NO_VAULT.fullmatch(f"{method} {path}"):
+            continue
+        probe = PROBES[method, path][0]
+        mark = owner.send(method, probe.path, probe.body).header("x-d1-bookmark")
+        assert mark is not None, (method, path)
+        assert owner.get("works?limit=0", x_d1_bookmark=mark).status == 200, (method, path)
+        held += 1
+    assert held > 20

@@ -104,8 +104,23 @@ def test_what_may_work_later_says_when(site, fault, seconds):
 def test_where_no_route_leads_the_body_is_the_same(site, method, path, status, allowed):
     answer = site.client.request(method, path, headers={"x-request-id": "req-9"})
     assert answer.status == status
-    assert error_of(answer)["code"] == ("no_route" if status == 404 else "method_not_allowed")
+    at_rest = {404: "PGRST125", 405: "PGRST117"}
+    elsewhere = {404: "no_route", 405: "method_not_allowed"}
+    assert error_of(answer)["code"] == (at_rest if "/rest/v1/" in path else elsewhere)[status]
     assert (answer.header("allow"), answer.header("x-request-id")) == (allowed, "req-9")
+
+
+def test_an_error_of_signing_in_carries_the_version_by_which_clients_read_its_code(site):
+    """Where no route leads too: the clients ask for much that is not offered."""
+    make_choir(site, "aurora")
+    for method, path, code in (
+        ("GET", "passkeys", "no_route"),
+        ("DELETE", "user", "method_not_allowed"),
+        ("GET", "user", "not_authenticated"),
+        ("POST", "token?grant_type=web3", "web3_provider_disabled"),
+    ):
+        answer = site.client.request(method, f"/aurora/auth/v1/{path}", body={} if method == "POST" else None)
+        assert (error_of(answer)["code"], answer.header("x-supabase-api-version")) == (code, "2024-01-01")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from db.registry.directory import delete_vault, suspend_vault
 from tests.handlers.http.asgi_client import Answer
-from tests.handlers.http.site import AUTH, OPERATOR, REST, Choir, Site, error_of, make_choir, make_site, refused
+from tests.handlers.http.site import AUTH, OPERATOR, REST, Caller, Choir, Site, error_of, make_choir, make_site, refused
 
 SECRET = "Harmonia only"
 OWN = "nocturne"
@@ -199,8 +199,41 @@ for method in ("GET", "HEAD"):
         PROBES[method, f"/{{vault}}{path}"] = [Probe(path)]
     # The page holds nothing; what it then asks for does.
     PROBES[method, "/{vault}/docs"] = [Probe("/docs", None, frozenset({200}))]
+D1 = "/client/v4"
+_DATABASES = f"{D1}/accounts/{{account}}/d1/database"
+_HARMONIA = f"{D1}/accounts/vaultry/d1/database/harmonia"
+_SQL = {"sql": "SELECT * FROM works"}
+_FIGURES = {
+    "query": "d1AnalyticsAdaptiveGroups",
+    "variables": {"accountTag": "vaultry", "filter": {"AND": [{"databaseId": "harmonia"}]}},
+}
+PROBES["POST", f"{D1}/graphql"] = [Probe(f"{D1}/graphql", _FIGURES)]
+PROBES["POST", _DATABASES] = [Probe(_HARMONIA.removesuffix("/harmonia"), {"name": "harmonia"})]
+for method in ("GET", "HEAD"):
+    # Everybody's list has what is theirs.
+    PROBES[method, _DATABASES] = [Probe(_HARMONIA.removesuffix("/harmonia"), None, frozenset({200, *KEPT_OUT}))]
+    for path in ("", "/time_travel/bookmark", "/export/{file}"):
+        sent = Probe(_HARMONIA + path.replace("{file}", "x.sql?token=x"))
+        PROBES[method, f"{_DATABASES}/{{database}}{path}"] = [sent]
+for method, path, body in (
+    ("PUT", "", {"read_replication": {"mode": "auto"}}),
+    ("PATCH", "", {"read_replication": {"mode": "auto"}}),
+    ("DELETE", "", None),
+    ("POST", "/query", _SQL),
+    ("POST", "/raw", _SQL),
+    ("POST", "/time_travel/restore", None),
+    ("POST", "/export", {"output_format": "polling"}),
+    ("POST", "/import", {"action": "init", "etag": "0" * 32}),
+    ("PUT", "/import/{file}", b"DROP TABLE works"),
+):
+    sent = Probe(_HARMONIA + path.replace("{file}", "x.sql?token=x"), body)
+    PROBES[method, f"{_DATABASES}/{{database}}{path}"] = [sent]
 # Routes of the platform, which lead into no vault.
-PLATFORM = {"/healthz", "/.well-known/jwks.json", "/auth/v1/callback", "/openapi.json", "/docs", "/docs/{file}"}
+_PLATFORM_D1 = ("/accounts", "/accounts/{account}", "/accounts/{account}/tokens/verify", "/memberships", "/user",
+                "/user/tokens/verify")  # fmt: skip
+_PUBLIC = ("/public/v1/slugs/{slug}", "/public/v1/{charter}/{verb}")
+PLATFORM = {*_PUBLIC, *(D1 + path for path in _PLATFORM_D1)}
+PLATFORM |= {"/healthz", "/.well-known/jwks.json", "/auth/v1/callback", "/openapi.json", "/docs", "/docs/{file}"}
 
 
 def scene(site: Site) -> tuple[Choir, Choir]:
@@ -225,6 +258,14 @@ def strangers(site: Site, ours: Choir) -> dict[str, str]:
     }
 
 
+def at_the_door(caller: Caller, method: str, probe: Probe) -> Answer:
+    """What a caller gets for a probe, be it below the vault's own address or that of all databases."""
+    if not probe.path.startswith(D1):
+        return caller.send(method, probe.path, probe.body, **probe.headers)
+    bearer = {"authorization": f"Bearer {caller.token}"}
+    return caller.client.request(method, probe.path, headers=bearer, body=probe.body)
+
+
 def stored(site: Site, choir: Choir) -> list[dict[str, Any]]:
     """Everything the audit log of a vault holds: a write by anybody shows."""
     return site.vault_rows(choir, "SELECT actor, verb, table_name, new_values FROM vaultry_audit ORDER BY seq")
@@ -244,13 +285,15 @@ def test_every_route_into_a_vault_is_probed(site):
 def test_a_route_gives_a_stranger_nothing(site, known, caplog):
     ours, theirs = scene(site)
     tokens = strangers(site, ours)
+    if known[1].startswith(D1):
+        tokens["SQL token"] = site.api_token(ours, sql="write")
     before = stored(site, theirs)
     caplog.clear()
     caplog.set_level(logging.DEBUG)
     for who, token in tokens.items():
         caller = site.guest(theirs.slug).with_token(token)
         for probe in PROBES[known]:
-            answer = caller.send(known[0], probe.path, probe.body, **probe.headers)
+            answer = at_the_door(caller, known[0], probe)
             assert (who, answer.status in probe.allowed) == (who, True), answer.text
             shown = answer.text.replace("<h1>Harmonia</h1>", "") + str(answer.headers)
             assert "harmonia only" not in shown.lower()

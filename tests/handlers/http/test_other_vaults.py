@@ -1,8 +1,7 @@
 """One account, many vaults: from a session of one to a session of another, and no further than the person may go."""
 
 from db.registry.sessions import revoke_all_sessions
-from handlers.auth import vaults
-from handlers.auth.sessions import new_session
+from handlers.auth import sessions, vaults
 from tests.handlers.http.site import OPERATOR, Caller, Site, make_choir, refused
 from tests.handlers.http.test_second_factors import claims, protected
 
@@ -60,14 +59,16 @@ def test_a_session_that_is_signed_out_meanwhile_leads_nowhere_either(site, monke
     kadri = scene(site)
     account_id, now = kadri.auth("user", method="GET").json()["id"], site.clock()
 
+    begin = sessions.enter
+
     def late(*given, **named):
         ended = site.services.registry_write(
             lambda tx: revoke_all_sessions(tx, account_id, "signed_out", now), OPERATOR, now
         )
         assert ended == 1
-        return new_session(*given, **named)
+        return begin(*given, **named)
 
-    monkeypatch.setattr(vaults, "new_session", late)
+    monkeypatch.setattr(vaults, "enter", late)
     assert refused(enter(kadri, "harmonia")) == (401, "session_ended")
 
 

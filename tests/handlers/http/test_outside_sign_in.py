@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pyotp
 import pytest
 from joserfc import jwk, jwt
 
@@ -270,6 +271,38 @@ def test_an_identity_that_leads_to_another_account_is_not_linked(site):
     mari = site.sign_in("aurora", MARI)
     code = link(site, mari, "kadri-there", **PKCE)["code"]
     assert refused(exchange(site, code)) == (409, "identity_already_exists")
+
+
+def factor_of(person) -> None:
+    """A second factor that counts; the session it was verified in is another one from then on."""
+    made = person.auth("factors", {"factor_type": "totp"}).json()
+    asked = person.auth(f"factors/{made['id']}/challenge").json()
+    code = pyotp.TOTP(made["totp"]["secret"]).now()
+    assert person.auth(f"factors/{made['id']}/verify", {"challenge_id": asked["id"], "code": code}).status == 200
+
+
+def test_nothing_is_linked_in_a_session_that_has_yet_to_show_the_second_factor(site, issuer):
+    factor_of(site.sign_in("aurora", KADRI))
+    kadri = site.sign_in("aurora", KADRI)
+    assert refused(link(site, kadri, "stranger-there", **PKCE)) == (403, "insufficient_aal")
+    token = id_token_of(site, issuer, "stranger-there")
+    body = {"provider": "acme", "id_token": token, "link_identity": True}
+    assert refused(kadri.auth("token?grant_type=id_token", body)) == (403, "insufficient_aal")
+    assert len(kadri.auth("user", method="GET").json()["identities"]) == 1
+
+
+def test_an_identity_is_linked_by_its_id_token_and_its_owner_is_told(site, issuer):
+    mari = site.sign_in("aurora", MARI)
+    body = {"provider": "acme", "id_token": id_token_of(site, issuer, "stranger-there"), "link_identity": True}
+    assert refused(site.guest("aurora").auth("token?grant_type=id_token", body)) == (401, "not_authenticated")
+    session = mari.auth("token?grant_type=id_token", body).json()
+    assert session["user"]["email"] == MARI
+    assert [known["provider"] for known in session["user"]["identities"]] == ["email", "acme"]
+    assert any("linked" in mail["Subject"] for mail in site.mails(MARI))
+    assert by_id_token(site, id_token_of(site, issuer, "stranger-there")).json()["user"]["email"] == MARI
+    kadri = site.sign_in("aurora", KADRI)
+    taken = {**body, "id_token": id_token_of(site, issuer, "stranger-there")}
+    assert refused(kadri.auth("token?grant_type=id_token", taken)) == (409, "identity_already_exists")
 
 
 def test_an_identity_is_unlinked_and_the_mailbox_is_not(site):

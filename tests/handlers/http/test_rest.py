@@ -127,8 +127,8 @@ def test_a_read_says_where_it_came_from_and_in_which_schema(site):
 
 def test_an_error_names_itself_in_a_header(site):
     answer = library(site).get("works?nothing=eq.1")
-    assert refused(answer) == (400, "PGRST204")
-    assert answer.header("proxy-status") == "vaultry; error=PGRST204"
+    assert refused(answer) == (400, "42703")
+    assert answer.header("proxy-status") == "vaultry; error=42703"
     near = library_free(site).get("work")
     assert error_of(near)["hint"] == "Perhaps you meant the table 'public.works'"
 
@@ -237,7 +237,7 @@ def test_rows_of_a_verb_are_counted_paged_and_formed(site):
     assert guest.get("rpc/t.rows?select=name,size", accept="text/csv").text == "name,size\na,3\nb,1\nc,\n"
     assert guest.get("rpc/t.rows?name=eq.a&select=name", accept=SINGULAR).json() == {"name": "a"}
     assert refused(guest.get("rpc/t.rows", accept=SINGULAR)) == (406, "PGRST116")
-    assert refused(guest.get("rpc/t.rows?nothing=eq.1"))[1] == "PGRST204"
+    assert refused(guest.get("rpc/t.rows?nothing=eq.1"))[1] == "42703"
     assert refused(guest.get("rpc/t.rows?select=works(id)"))[1] == "PGRST200"
     assert guest.get("rpc/t.rows").json() == ROWS
     assert guest.get("rpc/t.none?limit=1").json() == []
@@ -295,7 +295,7 @@ def test_a_verb_keeps_postgrests_errors(site):
     assert refused(guest.get("rpc/t.rows", accept="image/png")) == (406, "PGRST107")
     assert refused(guest.get("rpc/t.rows", prefer="handling=strict,foo")) == (400, "PGRST122")
     near = error_of(guest.get("rpc/t.row"))
-    assert near["message"] == "Could not find the function public.t.row in the schema cache"
+    assert near["message"] == "Could not find the function public.t.row without parameters in the schema cache"
     assert near["hint"] == "Perhaps you meant to call the function public.t.rows"
 
 

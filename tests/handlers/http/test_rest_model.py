@@ -1,7 +1,7 @@
 """What REST answers against plain Python over only the rows and columns the caller may see.
 
-Two collectives share a vault. Every request is asked by a guest, a member and a librarian of the first one; every
-answer must be what comes out when the same request is worked out by hand over their rows.
+Two collectives share a vault. Every request is asked by a guest, a member, a librarian, and somebody who holds any
+permissions, of the first one; every answer must be what comes out when it is worked out by hand over their rows.
 """
 
 import json
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from db.fields import Text
 from db.resources import Policy
 from domain.choir.charter import CHOIR
 from tests.handlers.http.site import REST, Caller, Choir, Clock, Site, error_of, make_choir, make_sister, make_site
@@ -38,6 +39,13 @@ class Scene:
     ours: Choir
     theirs: Choir
     callers: dict[str, Caller]
+    held: dict[str, frozenset[str]]
+
+    def grant(self, held: frozenset[str]) -> None:
+        """Let `somebody` hold these permissions and no others."""
+        self.held["somebody"] = held
+        charter = replace(self.site.services.charter(self.ours.entry), roles={**CHOIR.roles, "somebody": held})
+        self.site.services.charter = lambda _: charter  # type: ignore[method-assign]
 
     def fill(self, works: list[Row], editions: list[Row]) -> None:
         def write(tx: Any) -> None:
@@ -60,17 +68,21 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             known,
             masks=SEEN_BY_RIGHT.get(known.table, known.masks),
             hidden=known.hidden | {"created_at"} if known.table in SHOWN else known.hidden,
+            fields={**known.fields, "id": Text()} if known.table == "editions" else known.fields,
         )
         for known in CHOIR.resources
     ]
     charter = replace(CHOIR, resources=tuple(kept))
     site.services.charter = lambda _: charter  # type: ignore[method-assign]
     door = site.guest("aurora")
-    callers = {"guest": door} | {role: door.with_token(site.api_token(ours, role)) for role in ("member", "librarian")}
-    yield Scene(site, ours, theirs, callers)
+    roles = ("member", "librarian", "somebody")
+    callers = {"guest": door} | {role: door.with_token(site.api_token(ours, role)) for role in roles}
+    held = {"guest": frozenset[str](), **{role: CHOIR.roles.get(role, frozenset[str]()) for role in roles}}
+    yield Scene(site, ours, theirs, callers, held)
     site.services.close()
 
 
+GRANTS = st.frozensets(st.sampled_from(["member", "scores:view", "desk:librarian", "scores:delete", "desk:admin"]))
 WORDS = st.sampled_from(["a", "ab", "b", "B", "ä", "x y", "a,b", "5"])
 MAYBE = st.none() | WORDS
 
@@ -104,19 +116,20 @@ def libraries(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     return works, editions
 
 
-def visible(role: str, works: list[Row], editions: list[Row]) -> dict[str, list[Row]]:
-    """The rows that a caller may see, as they see them."""
+def visible(held: frozenset[str], works: list[Row], editions: list[Row]) -> dict[str, list[Row]]:
+    """The rows that a caller with these permissions may see, as they see them."""
     own = {work["id"] for work in works if work["_ours"]}
 
     def edition_seen(edition: Row) -> bool:
-        if role == "librarian":
+        if "desk:librarian" in held:
             return True
-        return edition["deleted_at"] is None and (role == "member" or edition["license_type"] == "public_domain")
+        public = edition["license_type"] == "public_domain"
+        return edition["deleted_at"] is None and ("scores:view" in held or public)
 
     free = {e["work_id"] for e in editions if e["license_type"] == "public_domain" and e["deleted_at"] is None}
-    seen_works = [work for work in works if work["id"] in own and (role != "guest" or work["id"] in free)]
+    seen_works = [work for work in works if work["id"] in own and ("scores:view" in held or work["id"] in free)]
     return {
-        "works": [{**work, "lyricist": work["lyricist"] if role == "librarian" else None} for work in seen_works],
+        "works": [{**work, "lyricist": work["lyricist"] if "desk:librarian" in held else None} for work in seen_works],
         "editions": [
             {**edition, "notes": edition["notes"] if edition["license_type"] == "owned" else None}
             for edition in editions
@@ -284,6 +297,7 @@ def test_rows_embeds_and_counts_are_those_of_the_visible_rows(
 ) -> None:
     works, editions = library
     scene.fill(*stored(scene, library))
+    scene.grant(data.draw(GRANTS))
     conditions, inside = data.draw(filters("works")), data.draw(filters("editions"))
     inner, presence = data.draw(st.booleans()), data.draw(st.sampled_from([None, "is.null", "not.is.null"]))
     column, descending = data.draw(st.sampled_from(["title", "composer", "lyricist"])), data.draw(st.booleans())
@@ -300,7 +314,7 @@ def test_rows_embeds_and_counts_are_those_of_the_visible_rows(
         *([("editions", presence)] if presence else []),
     ]
     for role, caller in scene.callers.items():
-        seen = visible(role, works, editions)
+        seen = visible(scene.held[role], works, editions)
         related = {
             work["id"]: matching([e for e in seen["editions"] if e["work_id"] == work["id"]], inside) for work in works
         }
@@ -342,6 +356,7 @@ def test_groups_and_spreads_fold_only_the_visible_rows(
 ) -> None:
     works, editions = library
     scene.fill(*stored(scene, library))
+    scene.grant(data.draw(GRANTS))
     conditions = data.draw(filters("editions"))
     group = data.draw(st.sampled_from(["license_type", "notes", "voicing"]))
     query = [
@@ -352,7 +367,7 @@ def test_groups_and_spreads_fold_only_the_visible_rows(
         *pairs(conditions),
     ]
     for role, caller in scene.callers.items():
-        seen = visible(role, works, editions)
+        seen = visible(scene.held[role], works, editions)
         by_id = {work["id"]: work for work in seen["works"]}
         groups: dict[tuple[Any, Any], list[Row]] = {}
         for row in matching(seen["editions"], conditions):
@@ -388,19 +403,51 @@ def test_a_write_touches_only_visible_rows_that_match(
 ) -> None:
     works, editions = library
     scene.fill(*stored(scene, library))
+    scene.grant(data.draw(GRANTS))
     conditions = [*data.draw(filters("works")), Comparison("id", "is", "not_null", False)]
     method = data.draw(st.sampled_from(["PATCH", "DELETE"]))
     wish = "tx=rollback,return=representation,count=exact"
     path = f"{REST}/works?{urlencode([*pairs(conditions), ('select', 'id,composer'), ('order', 'id')])}"
     for role, caller in scene.callers.items():
         answer = caller.send(method, path, {"composer": "new"}, prefer=wish)
-        if role != "librarian":
+        if ("desk:librarian" if method == "PATCH" else "scores:delete") not in scene.held[role]:
             assert error_of(answer)["code"] == "42501"
             continue
-        rows = matching(visible(role, works, editions)["works"], conditions)
-        expected = [{"id": row["id"], "composer": "new" if method == "PATCH" else row["composer"]} for row in rows]
+        rows = matching(visible(scene.held[role], works, editions)["works"], conditions)
+        changed = "new" if method == "PATCH" else None
+        expected = [{"id": row["id"], "composer": changed or row["composer"]} for row in rows]
         assert answer.json() == sorted(expected, key=lambda row: row["id"]), (role, path)
         assert answer.header("content-range") == f"0-{len(rows) - 1}/{len(rows)}" if rows else "*/0"
+
+
+@COMMON
+@given(st.data(), libraries())
+def test_an_upsert_changes_only_rows_the_caller_sees_and_may_change(
+    scene: Scene, data: st.DataObject, library: tuple[list[Row], list[Row]]
+) -> None:
+    works, editions = library
+    scene.fill(*stored(scene, library))
+    scene.grant(data.draw(GRANTS))
+    resolution = data.draw(st.sampled_from(["merge-duplicates", "ignore-duplicates"]))
+    wanted = data.draw(st.lists(st.sampled_from([*[row["id"] for row in editions], "e9"]), max_size=3, unique=True))
+    parent = data.draw(st.sampled_from(works))["id"] if works else "w0"
+    known = {row["id"]: row for row in editions}
+    body = [{"work_id": known[n]["work_id"] if n in known else parent, "name": "new", "id": n} for n in wanted]
+    for role, caller in scene.callers.items():
+        # The server makes ids: this charter lets clients choose them, or there would be nothing to merge with.
+        wish = f"tx=rollback,return=representation,resolution={resolution}"
+        answer = caller.send("POST", f"{REST}/editions?select=id,name", body, prefer=wish)
+        if "desk:librarian" not in scene.held[role]:
+            assert error_of(answer)["code"] == "42501"
+            continue
+        own = {work["id"] for work in works if work["_ours"]}
+        outside = [row for row in body if row["work_id"] not in own]
+        met = [row for row in body if row["id"] in known]
+        if any(row not in met or resolution == "merge-duplicates" for row in outside):
+            assert answer.status in (403, 404), (role, body, answer.text)
+            continue
+        shown = [row for row in body if resolution == "merge-duplicates" or row not in met]
+        assert [row["id"] for row in answer.json()] == [row["id"] for row in shown], (role, body)
 
 
 SECRET = "zebrafish"

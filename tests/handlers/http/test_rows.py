@@ -153,7 +153,7 @@ def test_an_upsert_by_its_key_ignores_or_refuses_a_second_row(site):
     listing = {"edition_id": edition, "section_id": alto}
     assert mari.add("edition_sections", listing).status == 201
     again = mari.add("edition_sections", listing, prefer="resolution=ignore-duplicates,return=representation")
-    assert (again.status, again.json()) == (200, [])
+    assert (again.status, again.json()) == (201, [])
     assert refused(mari.add("edition_sections", listing)) == (409, "23505")
     assert len(mari.rows("edition_sections")) == 1
 
@@ -215,3 +215,49 @@ def test_json_that_calls_itself_a_form_is_taken_as_json(site):
     # And a form is a row.
     assert mari.send("POST", f"{REST}/works", b"title=Os+justi", content_type=form).status == 201
     assert [row["title"] for row in mari.rows("works?order=title")] == ["Locus iste", "Os justi"]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "days", "status", "shown"),
+    [
+        ("merge-duplicates", ["2026-02-01", "2026-01-01"], 201, ["2026-02-01", "2026-01-01"]),
+        ("merge-duplicates", ["2026-01-01"], 200, ["2026-01-01"]),
+        ("merge-duplicates", [], 200, []),
+        ("ignore-duplicates", ["2026-01-01", "2026-02-01"], 201, ["2026-02-01"]),
+        ("ignore-duplicates", ["2026-01-01"], 201, []),
+        ("ignore-duplicates", [], 201, []),
+    ],
+)
+def test_an_upsert_is_answered_as_postgrest_answers_it(site, resolution, days, status, shown):
+    choir = make_choir(site, "aurora")
+    door = site.sign_in("aurora", choir.owner)
+    door.add("seasons", {"name": "There", "start_date": "2026-01-01"})
+    prefer = f"return=representation, resolution={resolution}"
+    rows = [{"name": "Sent", "start_date": day} for day in days]
+    answer = door.add("seasons?on_conflict=org_id,start_date&select=start_date", rows, prefer=prefer)
+    assert (answer.status, [row["start_date"] for row in answer.json()]) == (status, shown)
+    assert answer.header("preference-applied") == f"resolution={resolution}, return=representation"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "prefer", "applied"),
+    [
+        ("GET", "works?limit=1", "count=planned", "count=planned"),
+        ("GET", "works?limit=1", "count=estimated, handling=lenient, foo", "count=estimated, handling=lenient"),
+        ("GET", "works?limit=1", "timezone=UTC, return=minimal", "timezone=UTC"),
+        ("GET", "works?limit=1", "timezone=Nowhere", None),
+        ("GET", "works?limit=1", "max-affected=1", None),
+        ("POST", "works", "tx=rollback, missing=default, count=exact", "missing=default, count=exact, tx=rollback"),
+        ("POST", "works", "return=headers-only, tx=commit", "return=headers-only, tx=commit"),
+        ("POST", "works", "return=minimal, return=representation", "return=minimal"),
+        ("PATCH", "works?title=eq.x", "max-affected=2, handling=strict", "handling=strict, max-affected=2"),
+        ("DELETE", "works?title=eq.x", "max-affected=2, handling=lenient", "handling=lenient"),
+        ("POST", "rpc/work.create", "tx=rollback", "tx=rollback"),
+        ("GET", "rpc/work.list", "count=exact", "count=exact"),
+    ],
+)
+def test_each_preference_that_counted_is_named(site, method, path, prefer, applied):
+    body = {"title": "New"} if method in ("POST", "PATCH") else None
+    answer = scene(site).send(method, f"{REST}/{path}", body, prefer=prefer)
+    assert answer.status < 300, answer.text
+    assert answer.header("preference-applied") == applied

@@ -243,11 +243,21 @@ def test_reassigning_a_section_moves_members_and_invitations_and_counts_them(sit
     people = [site.add_member(choir, f"Tenor {number}", section_ids=[source]) for number in range(7)]
     for member_id in people[:2]:
         liis.done("member.assign_section", member_id=member_id, section_id=target)
+    liis.done("member.make_primary", member_id=people[1], section_id=target)
     liis.done("invite.create", name="Another", section_ids=[source])
     assert liis.done("section.reassign", source_id=source, target_id=target) == {"moved": 6}
     assert len(liis.rows(f"member_sections?section_id=eq.{target}&is_primary=eq.1")) == 7
     assert liis.rows(f"member_sections?section_id=eq.{source}") == []
+    left = {entry["id"]: entry["assignments"] for entry in liis.done("section.list")}
+    assert (left[source], left[target]) == (0, 8)
     assert refused(liis.call("section.delete", section_id=target)) == (409, "in_use")
+    child = liis.done("section.create", name="Tenor Ia", abbreviation="T1a", parent_section_id=source)["id"]
+    assert refused(liis.call("section.delete", section_id=source)) == (409, "in_use")
+    assert liis.call("section.delete", section_id=child).status == 200
+    work = liis.done("work.create", title="Locus iste")["id"]
+    part = liis.done("edition.create", work_id=work, name="Part", section_ids=[source])["id"]
+    assert refused(liis.call("section.delete", section_id=source)) == (409, "in_use")
+    liis.done("edition.update", edition_id=part, section_ids=[])
     assert liis.call("section.delete", section_id=source).status == 200
 
 

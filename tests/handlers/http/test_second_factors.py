@@ -171,6 +171,8 @@ def test_only_the_codes_of_an_authenticator_are_offered(site):
     answer = kadri.auth("factors", {"factor_type": "phone", "phone": "+3725551234"})
     assert refused(answer) == (400, "mfa_phone_enroll_not_enabled")
     assert error_of(answer)["details"] == "factor_type"
+    security_key = kadri.auth("factors", {"factor_type": "webauthn", "friendly_name": "Key"})
+    assert refused(security_key) == (400, "mfa_webauthn_enroll_not_enabled")
 
 
 @pytest.mark.parametrize("body", [{}, {"challenge_id": "x"}, {"code": "000000"}, {"challenge_id": 1, "code": "1"}])
