@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.choir_reads import choir_reads
 from benchmarks.cold_start import cold_start
 from benchmarks.engine import commits, groups, reads
+from benchmarks.http import http
 from benchmarks.imports import imports
 from benchmarks.table import Line, print_table
 
@@ -19,6 +20,7 @@ PARTS = {
     "reads": reads,
     "imports": imports,
     "cold": cold_start,
+    "http": http,
     "choir": choir_reads,
 }
 

@@ -1,4 +1,4 @@
-"""What a choir asks for over a year of real size: each list, report and roster, in the engine with its guard."""
+"""What a choir asks for over a year of real size, in the engine with its guard: its season first, then its library."""
 
 import statistics
 import time
@@ -32,15 +32,20 @@ def choir_reads(folder: Path) -> list[Line]:
         filled = Line(
             "a year of three choirs written in one commit", f"{time.perf_counter() - started:.1f} s", "", "", ""
         )
-        return [filled, *(_read(vault, choir, verb, args) for verb, args in _asked(choir))]
+        asked = (*_season(choir), *_library(vault, choir))
+        return [filled, *(_read(vault, choir, verb, args) for verb, args in asked)]
     finally:
         vault.close()
 
 
-def _asked(choir: Collective) -> tuple[tuple[str, dict[str, str]], ...]:
+Asked = tuple[tuple[str, dict[str, str]], ...]
+
+
+def _season(choir: Collective) -> Asked:
     season, event = {"season_id": choir.seasons[0]}, {"event_id": choir.events[3]}
     year = {"start": "2025-09-01T00:00:00.000Z", "end": "2026-09-01T00:00:00.000Z"}
     return (
+        ("member.list", {}),
         ("season.events", season),
         ("event.list", {}),
         ("participation.list", event),
@@ -51,6 +56,30 @@ def _asked(choir: Collective) -> tuple[tuple[str, dict[str, str]], ...]:
         ("repertoire.coverage", season),
         ("repertoire.suggestions", event),
         ("materials.what_to_bring", event),
+    )
+
+
+_EDITION = "SELECT edition_id FROM physical_copies WHERE id = :id"
+
+
+def _library(vault: Vault, choir: Collective) -> Asked:
+    season, event = {"season_id": choir.seasons[1]}, {"event_id": choir.events[3]}
+    edition = {"edition_id": str(vault.read(lambda tx: tx.value(_EDITION, id=choir.copies[0])).value)}
+    return (
+        ("work.list", {}),
+        ("work.search", {"q": "composer 1"}),
+        ("edition.list", {}),
+        ("copy.list", edition),
+        ("copy.history", edition),
+        ("member.copies", {"member_id": choir.members[3]}),
+        ("report.inventory", {}),
+        ("report.demand", {}),
+        ("report.mismatches", {}),
+        ("report.missing", season),
+        ("report.missing", event),
+        ("report.collection", season),
+        ("takedown.list", {}),
+        ("catalogue.public_domain", {}),
     )
 
 

@@ -1,6 +1,7 @@
-"""A year of an association, the same for the same seed: choirs, singers, works, seasons, events, who came.
+"""A year of an association, the same for the same seed: choirs, singers, library, seasons, events, who came.
 
-Fills an empty choir vault through its tables, so that their constraints and triggers check every row.
+Fills an empty choir vault through its tables, so that their constraints and triggers check every row. Tests and
+benchmarks share it.
 """
 
 import random
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.choir_library import SECTIONS, add_complaints, add_copies, add_works
 from db.clock import Moment, timestamp, timestamp_ms
 from db.transaction import WriteTx
 from domain.charter import Founding
@@ -17,7 +19,7 @@ from domain.choir.membership import add_membership, add_person
 NOW = "2026-02-05T10:00:00.000Z"
 SEASONS = (("Autumn", "2025-09-01"), ("Spring", "2026-01-12"))
 FIRST_EVENT = datetime(2025, 9, 2, 15, tzinfo=UTC)
-SECTIONS = ("soprano", "alto", "tenor", "baritone", "bass")
+BOARD = "union@year.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Size:
     members: int = 120
     events: int = 90
     works: int = 400
+    copies: int = 1500
+    complaints: int = 90
     season_works: int = 20
     event_works: int = 8
 
@@ -42,34 +46,37 @@ class Collective:
     seasons: list[str] = field(default_factory=list[str])
     events: list[str] = field(default_factory=list[str])
     works: list[str] = field(default_factory=list[str])
+    copies: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """An association: the umbrella's id and its choirs."""
+    """An association: the umbrella's id and its choirs. BOARD signs in to the umbrella."""
 
     umbrella_id: str
     collectives: tuple[Collective, ...]
 
 
 def fill(tx: WriteTx, seed: int = 1, size: Size | None = None) -> Year:
-    """Everything, in one transaction. Half of the members sing in every choir, the others in all but one."""
+    """Everything, in one transaction."""
     size, chance = size or Size(), random.Random(seed)
     now = Moment(timestamp_ms(NOW), chance.randbytes)
-    umbrella_id = found(tx, Founding("union", "Union", "union@year.example", {"type": "umbrella"}), now)
+    umbrella_id = found(tx, Founding("union", "Union", BOARD, {"type": "umbrella"}), now)
     collectives = tuple(_collective(tx, umbrella_id, number, now) for number in range(size.collectives))
-    _people(tx, collectives, size, chance, now)
+    _people(tx, collectives, size.members, chance, now)
     for number, choir in enumerate(collectives):
-        _library(tx, choir, _share(size.works, len(collectives), number), chance, now)
+
+        def share(total: int, number: int = number) -> int:
+            """This choir's part of the total; the first ones take what is left over."""
+            return total // len(collectives) + (number < total % len(collectives))
+
+        choir.works.extend(add_works(tx, choir.org_id, share(size.works), chance, now))
         _seasons(tx, choir, size, chance, now)
-        _events(tx, choir, _share(size.events, len(collectives), number), size, chance, now)
+        _events(tx, choir, share(size.events), size, chance, now)
         _participation(tx, choir, chance, now)
+        choir.copies.extend(add_copies(tx, choir.org_id, share(size.copies), choir.members[1:], chance, now))
+        add_complaints(tx, choir.works[: share(size.complaints)], now)
     return Year(umbrella_id, collectives)
-
-
-def _share(total: int, parts: int, number: int) -> int:
-    """One part of the total; the first ones take what is left over."""
-    return total // parts + (number < total % parts)
 
 
 def _collective(tx: WriteTx, umbrella_id: str, number: int, now: Moment) -> Collective:
@@ -84,33 +91,28 @@ def _collective(tx: WriteTx, umbrella_id: str, number: int, now: Moment) -> Coll
     return Collective(org_id, conductor, [owner])
 
 
-def _people(tx: WriteTx, collectives: Sequence[Collective], size: Size, chance: random.Random, now: Moment) -> None:
-    """The conductors are members already and sing in their own choir only."""
-    for number in range(size.members):
-        # A roster-only person is of one choir, so whoever sings in several can sign in.
-        member_id = add_person(tx, now, name=f"Singer {number:04d}", email_id=f"singer{number}@year.example")
-        absent = None if number % 2 == 0 else collectives[(number // 2) % len(collectives)]
-        for choir in collectives:
-            if choir is not absent or len(collectives) == 1:
-                add_membership(tx, choir.org_id, member_id, None, now)
-                choir.members.append(member_id)
-                section_id = f"{choir.org_id}-{chance.choice(SECTIONS)}"
-                tx.insert("member_sections", member_id=member_id, section_id=section_id, is_primary=1)
+def _people(tx: WriteTx, collectives: Sequence[Collective], count: int, chance: random.Random, now: Moment) -> None:
+    """Of ten people one is roster-only and in one choir, three are in all choirs but one, six in every choir.
 
-
-def _library(tx: WriteTx, choir: Collective, count: int, chance: random.Random, now: Moment) -> None:
-    """Each work has a score for everybody and a part for one section."""
+    The conductors are members already and sing in their own choir only.
+    """
     for number in range(count):
-        work_id = now.new_id()
-        title = f"{chance.choice(('Ave', 'Locus', 'Õhtu', 'Sanctus'))} {number:03d}"
-        tx.insert("works", id=work_id, org_id=choir.org_id, title=title, composer=f"Composer {number % 40}")
-        for name, edition_type in (("Score", "vocal_score"), ("Part", "part")):
-            edition_id = now.new_id()
-            tx.insert("editions", id=edition_id, work_id=work_id, name=name, edition_type=edition_type)
-            if edition_type == "part":
-                section_id = f"{choir.org_id}-{chance.choice(SECTIONS)}"
-                tx.insert("edition_sections", edition_id=edition_id, section_id=section_id)
-        choir.works.append(work_id)
+        turn = collectives[number // 10 % len(collectives)]
+        roster_only, misses_one = number % 10 == 0, number % 10 in (1, 2, 3) and len(collectives) > 1
+        email = None if roster_only else f"singer{number}@year.example"
+        member_id = add_person(tx, now, name=f"Singer {number:04d}", email_id=email)
+        for choir in collectives:
+            if (choir is turn) if roster_only else not (misses_one and choir is turn):
+                _place(tx, choir, member_id, chance, now)
+
+
+def _place(tx: WriteTx, choir: Collective, member_id: str, chance: random.Random, now: Moment) -> None:
+    """Let the person sing in the choir, in a section and now and then in a second one."""
+    add_membership(tx, choir.org_id, member_id, None, now)
+    choir.members.append(member_id)
+    for place, name in enumerate(chance.sample(SECTIONS, 2 if chance.random() < 0.2 else 1)):
+        section_id = f"{choir.org_id}-{name}"
+        tx.insert("member_sections", member_id=member_id, section_id=section_id, is_primary=int(place == 0))
 
 
 _PICK_SEASON = """

@@ -4,6 +4,8 @@ import asyncio
 import csv
 import os
 import socket
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 
 from db.clock import Moment
 from db.errors import Unavailable
+from db.events import send_events_to
 from db.principal import Principal
 from db.registry.directory import VaultEntry, list_vaults
 from db.transaction import Actor, WriteTx
@@ -55,7 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 = any free one. Raises Unavailable (address_in_use) when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.create_server((host, port), family=family, backlog=512)
     except OSError as exc:
         # The error's own text repeats the address; a name that cannot be resolved has a number of another kind.
         reason = os.strerror(exc.errno) if exc.errno is not None and exc.errno > 0 else exc.strerror
@@ -64,6 +67,10 @@ def listen(host: str, port: int) -> socket.socket:
             code="address_in_use",
             hint="choose another with --port, or end the program that has it",
         ) from exc
+    # Inherited by every connection, and asyncio sets it on sockets of its own making only: without it the body of an
+    # answer waits 40 ms for the client to acknowledge the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def serve(services: Services, listener: socket.socket) -> None:
@@ -75,11 +82,27 @@ def serve(services: Services, listener: socket.socket) -> None:
 
     upkeep = Scheduler(services)
     upkeep.start()
+    send_events_to(line_writer(services.settings.log))
     try:
-        asyncio.run(server.serve([listener]))
+        # Not asyncio.run: that takes asyncio's own event loop, also where uvloop is installed.
+        server.run([listener])
     finally:
         upkeep.stop()
         services.close()
+        send_events_to(None)
+
+
+def line_writer(form: str) -> Callable[[str], object]:
+    """Writes lines to standard error, as `configure_log` has them. form: json or text."""
+    if form == "json":
+        return lambda line: sys.stderr.write(f"{line}\n")
+
+    def write(line: str) -> None:
+        now = time.time()
+        second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        sys.stderr.write(f"{second},{int(now * 1000) % 1000:03d} INFO {line}\n")
+
+    return write
 
 
 def is_empty(services: Services) -> bool:
@@ -103,6 +126,9 @@ def load_demo(services: Services, progress: Callable[[str, int, int], None]) -> 
             for email in demo.sign_ins:
                 now = services.clock()
                 vault.write(partial(_register, demo, principal, email, now), _ACTOR, now)
+            if demo.play is not None:
+                now = services.clock()
+                vault.write(partial(_play, demo.play, principal, now), _ACTOR, now)
 
     return provision(services, charter.name, demo.founding, _ACTOR, fill)
 
@@ -136,6 +162,10 @@ def _roles(charter: Charter, person: Principal) -> tuple[str, ...]:
 
 def _register(demo: Demo, principal: Principal, email: str, now: Moment, tx: WriteTx) -> None:
     demo.register(tx, principal, email, now)
+
+
+def _play(play: Callable[[WriteTx, Principal, Moment], None], principal: Principal, now: Moment, tx: WriteTx) -> None:
+    play(tx, principal, now)
 
 
 def _load_file(

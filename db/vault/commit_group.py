@@ -99,7 +99,7 @@ def _run_one(
     try:
         guard.open = False
         try:
-            tx = WriteTx(writer, None if trail is None else _watching(guard, trail))
+            tx = WriteTx(writer, None if trail is None else _watching(guard, trail), guard)
             pending.value = pending.work(tx)
         finally:
             guard.open = True

@@ -108,6 +108,21 @@ class Connections:
         finally:
             reader.lock.release()
 
+    @contextmanager
+    def reading_idle(self) -> Generator[Reader | None]:
+        """As `reading`, without waiting: None when no reader is idle, or the copy is changing or closed."""
+        reader = None
+        if self._gate.acquire(blocking=False):
+            try:
+                reader = next((known for known in self.readers if known.lock.acquire(blocking=False)), None)
+            finally:
+                self._gate.release()
+        try:
+            yield reader
+        finally:
+            if reader is not None:
+                reader.lock.release()
+
     def _take(self) -> Reader:
         while True:
             with self._gate:

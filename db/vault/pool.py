@@ -64,11 +64,13 @@ class VaultPool:
                 self._make_room(doomed)
 
     @contextmanager
-    def borrow(self, vault_id: str) -> Generator[Vault | None]:
-        """The vault if it is open, kept open for the block; None if not. Does not count as use for the order."""
+    def borrow(self, vault_id: str, *, as_use: bool = False) -> Generator[Vault | None]:
+        """The vault if it is open, kept open for the block; None if not. as_use: it counts as use for the order."""
         with self._lock:
             entry = self._entries.get(vault_id)
             vault = entry.vault if entry is not None else None
+            if as_use and vault is not None:
+                self._entries.move_to_end(vault_id)
             if entry is not None:
                 entry.users += 1
         try:

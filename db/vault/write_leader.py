@@ -134,7 +134,7 @@ class WriteLeader:
                 raise SchemaWentBack("the schema was taken back by another process")
             key = self._audited.key(writer)
             trail = None if key is None else AuditTrail(writer, key, self._audited.redacted, self._audited.unaudited)
-            guard = Guard(writer) if trail is None else Guard(writer, trail.on_change, trail.on_alter)
+            guard = Guard(writer, trail)
             self._writing = (writer, guard, trail)
         return self._writing[1:]
 

@@ -3,14 +3,23 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from db.errors import Invalid, StoreUnavailable, VaultError
+from db.stores import directory
 from db.stores.base import ObjectExists, ObjectStore, OutcomeUnknown
 from db.stores.directory import DirectoryStore
 
 TIME_MS = 1_777_000_000_123
+
+
+@pytest.fixture(params=["nameless", "named"], autouse=True)
+def staged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test holds for files staged without a name, and where the system knows no such files."""
+    if request.param == "named":
+        monkeypatch.setattr(directory, "_knows_nameless", lambda _: False)
 
 
 def put(store: ObjectStore, key: str, body: bytes = b"body") -> None:
@@ -88,9 +97,9 @@ def test_the_file_is_synced_before_it_is_linked_and_each_new_folder_after(
         steps.append("file" if target.parent.name == "staging" else f"/{target.relative_to(tmp_path)}")
         real_sync(descriptor)
 
-    def link(staged: str, final: str) -> None:
+    def link(staged: str, final: str, **options: Any) -> None:
         steps.append("link")
-        real_link(staged, final)
+        real_link(staged, final, **options)
 
     monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(os, "link", link)
@@ -162,9 +171,9 @@ def test_a_link_whose_answer_got_lost_and_was_repeated_counts_as_won(
 ) -> None:
     real = os.link
 
-    def link_twice(staged: str, final: str) -> None:
-        real(staged, final)
-        real(staged, final)
+    def link_twice(staged: str, final: str, **options: Any) -> None:
+        real(staged, final, **options)
+        real(staged, final, **options)
 
     monkeypatch.setattr(os, "link", link_twice)
     store = DirectoryStore(tmp_path)
