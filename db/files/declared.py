@@ -4,13 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from db.clock import Moment
+from db.errors import VaultError
 from db.principal import Principal
 from db.resources import Policy
-from db.transaction import Row, WriteTx
+from db.transaction import ReadTx, Row, WriteTx
 
 
 def _nothing(tx: WriteTx, principal: Principal, row_key: str, file: Row | None, now: Moment) -> None:
     """The charter keeps nothing of it in the row."""
+
+
+def _unsaid(tx: ReadTx, principal: Principal, row_key: str, now: Moment) -> VaultError | None:
+    """A file that cannot be read looks like one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class FileBucket:
     platform's limit. single: a row has one file; another name replaces it, if replacing was asked for.
     changed: run in the transaction that puts or takes away a file of a row (`file`: its row of `vaultry_files`, None
     when it was taken away); may refuse by raising.
+    why_unreadable: the error for somebody who cannot read the files of a row, instead of not found; None = that.
     """
 
     id: str
@@ -35,3 +41,4 @@ class FileBucket:
     max_bytes: int | None = None
     single: bool = False
     changed: Callable[[WriteTx, Principal, str, Row | None, Moment], None] = _nothing
+    why_unreadable: Callable[[ReadTx, Principal, str, Moment], VaultError | None] = _unsaid

@@ -13,7 +13,7 @@ from db.clock import Moment
 from db.errors import Forbidden, Gone, Invalid
 from db.keyring import KeyRing
 
-Purpose = Literal["file link", "upload link", "direct upload"]
+Purpose = Literal["file link", "upload link", "direct upload", "import upload", "export download"]
 MOST_SECONDS = 365 * 86400
 
 

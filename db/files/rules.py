@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from db.clock import Moment
-from db.errors import Forbidden, NotAuthenticated, NotFound
+from db.errors import Forbidden, NotAuthenticated, NotFound, VaultError
 from db.files.buckets import Bucket, find_bucket
 from db.files.declared import FileBucket
 from db.files.names import row_key_of
@@ -83,7 +83,8 @@ class FileRules:
     def require_row(self, tx: ReadTx, bucket: Bucket, name: str, principal: Principal, now: Moment) -> str | None:
         """The key of the row that would own a file of this name, which the caller may put; None in a bucket of none.
 
-        Raises NotFound for a row the caller does not see, NotAuthenticated or Forbidden for one he may not write.
+        Raises NotFound, or what the charter says, for a row the caller does not see, NotAuthenticated or Forbidden for
+        one he may not write.
         """
         if bucket.declared is None:
             if not self.manages(principal):
@@ -94,7 +95,17 @@ class FileRules:
             return key
         if self._may(tx, bucket.declared, "read", key, principal, now):
             raise refusal(principal, f"you may not put files to this row of {bucket.declared.table}")
-        raise NotFound(f"no row {key[:100]!r} in {bucket.declared.table}", code="not_found")
+        raise self.why_unreadable(tx, bucket, key, principal, now) or NotFound(
+            f"no row {key[:100]!r} in {bucket.declared.table}", code="not_found"
+        )
+
+    def why_unreadable(
+        self, tx: ReadTx, bucket: Bucket, name: str, principal: Principal, now: Moment
+    ) -> VaultError | None:
+        """What the charter says to somebody who cannot read a file of this name; None = that it is not there."""
+        if bucket.declared is None:
+            return None
+        return bucket.declared.why_unreadable(tx, principal, name.partition("/")[0], now)
 
     def _may(self, tx: ReadTx, known: FileBucket, action: Action, key: str, principal: Principal, now: Moment) -> bool:
         owners = self._owners(tx, known, action, principal)

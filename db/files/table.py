@@ -19,7 +19,7 @@ METADATA_CHARACTERS = 8_000
 CACHE_CHARACTERS = 200
 # As many names as storage clients may send in one removal.
 MOST_REMOVED = 1_000
-_OBJECT_NOT_FOUND = "Object not found"
+OBJECT_NOT_FOUND = "Object not found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,14 @@ def check_cache_control(text: str | None) -> str:
 
 
 def find_file(tx: ReadTx, bucket: Bucket, name: str, caller: Caller, action: Action = "read") -> Row:
-    """The file and the `object` that holds it. Raises NotFound, the same for one the caller may not read."""
+    """The file and the `object` that holds it.
+
+    Raises NotFound, the same for one the caller may not read, unless the charter says why.
+    """
     found = _find(tx, bucket, name, caller, "read")
     if found is None:
-        raise NotFound(_OBJECT_NOT_FOUND)
+        why = caller.rules.why_unreadable(tx, bucket, name, caller.principal, caller.now)
+        raise why or NotFound(OBJECT_NOT_FOUND)
     if action != "read" and _find(tx, bucket, name, caller, action) is None:
         raise refusal(caller.principal, f"you may not {action} this file")
     return found

@@ -55,7 +55,7 @@ def _serve(visit: Visit) -> Reply:
     check_name(visit.call.path["name"])
 
     def work(tx: ReadTx, caller: Caller) -> tuple[Bucket, Row]:
-        return find_visible(visit, tx, caller)
+        return find_visible(visit, tx, caller, content=visit.call.method != "HEAD")
 
     (bucket, row), bookmark = visit.read(work)
     headers = (*_headers(visit.call, bucket, row), ("x-d1-bookmark", bookmark))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from db.errors import Invalid, NotFound
+from db.errors import Gone, Invalid, NotAuthenticated, NotFound
 from db.fields import is_json_list
 from db.files.links import Link, Purpose, sign_link
 from db.files.names import check_name
@@ -54,7 +54,7 @@ def sign_several(services: Services, call: Call) -> Reply:
         for name in names:
             try:
                 find_file(tx, bucket, name, caller)
-            except NotFound:
+            except (NotFound, NotAuthenticated, Gone):
                 continue
             found.add(name)
         return caller.principal, found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from db.errors import Forbidden, Invalid
+from db.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from db.fields import is_json_list
 from db.files.buckets import Bucket
 from db.files.ledger import find_blob
@@ -12,7 +12,7 @@ from db.files.listing import list_folder as folder_entries
 from db.files.listing import list_page as page_entries
 from db.files.listing import parse_folder_wish, parse_page_wish
 from db.files.names import check_name
-from db.files.table import Caller, NewFile, check_metadata, find_file, move_file, put_file, remove_files, shown
+from db.files.table import OBJECT_NOT_FOUND, Caller, NewFile, check_metadata, find_file, move_file, put_file, remove_files, shown
 from db.transaction import ReadTx, Row, WriteTx
 from handlers.call import Call
 from handlers.reply import Reply
@@ -31,7 +31,7 @@ def public_info(services: Services, call: Call) -> Reply:
 
 
 def _info(visit: Visit) -> Reply:
-    row, bookmark = visit.read(lambda tx, caller: find_visible(visit, tx, caller)[1])
+    row, bookmark = visit.read(lambda tx, caller: find_visible(visit, tx, caller, content=False)[1])
     told: dict[str, Any] = {
         "id": row["id"],
         "name": row["name"],
@@ -48,11 +48,20 @@ def _info(visit: Visit) -> Reply:
     return _reply(told, bookmark)
 
 
-def find_visible(visit: Visit, tx: ReadTx, caller: Caller) -> tuple[Bucket, Row]:
-    """The file that the path names, with its bucket. Raises NotFound."""
+def find_visible(visit: Visit, tx: ReadTx, caller: Caller, *, content: bool) -> tuple[Bucket, Row]:
+    """The file that the path names, with its bucket.
+
+    content: whether the caller wants what is in it, and is told to sign in where that would help. Who asks only
+    whether it is there gets a plain no: clients' `exists()` takes nothing else for one. Raises NotFound.
+    """
     bucket = caller.rules.bucket(tx, visit.call.path["bucket"])
     visit.check_token(bucket, writes=False)
-    return bucket, find_file(tx, bucket, visit.call.path["name"], caller)
+    try:
+        return bucket, find_file(tx, bucket, visit.call.path["name"], caller)
+    except NotAuthenticated:
+        if content:
+            raise
+        raise NotFound(OBJECT_NOT_FOUND) from None
 
 
 def list_folder(services: Services, call: Call) -> Reply:

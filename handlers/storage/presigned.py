@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from db.errors import Unavailable, VaultError
@@ -62,6 +62,10 @@ class S3Links:
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
             wanted["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = checksum
         return DirectPut(self._signed("put_object", wanted, seconds), headers)
+
+    def plain(self, action: Literal["get_object", "put_object"], key: str, seconds: int) -> str:
+        """The address at which any object can be had, or put over whatever is there. Raises Unavailable."""
+        return self._signed(action, {"Key": f"{self._prefix}/{key}" if self._prefix else key}, seconds)
 
     def _key(self, vault_id: str, name: str) -> str:
         key = blob_key(vault_id, name)

@@ -25,8 +25,8 @@ def test_the_rule_of_the_row_decides_who_reads_its_file(desk):
     stored(desk.librarian, free, PDF)
     assert fetch(desk.guest, free).body == PDF
     assert desk.guest.send("GET", f"{FILES}/object/public/{free}").body == PDF
-    assert refused(fetch(desk.guest, owned)) == (404, "not_found")
-    assert refused(desk.singer.send("GET", f"{FILES}/object/public/{owned}")) == (404, "not_found")
+    assert refused(fetch(desk.guest, owned)) == (401, "not_authenticated")
+    assert refused(desk.singer.send("GET", f"{FILES}/object/public/{owned}")) == (401, "not_authenticated")
     names = [found["name"] for found in ask(desk.guest, "object/list-v2/scores", {})["objects"]]
     assert names == [f"{desk.free}/b.pdf"]
 

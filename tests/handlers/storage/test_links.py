@@ -43,7 +43,7 @@ def test_nobody_signs_what_he_may_not_read_or_put(desk):
     path = f"scores/{desk.owned}/a.pdf"
     stored(desk.librarian, path, PDF)
     wish = {"expiresIn": 60}
-    assert refused(desk.guest.send("POST", f"{FILES}/object/sign/{path}", wish)) == (404, "not_found")
+    assert refused(desk.guest.send("POST", f"{FILES}/object/sign/{path}", wish)) == (401, "not_authenticated")
     assert refused(desk.singer.send("POST", f"{FILES}/object/upload/sign/{path}", {})) == (403, "42501")
     several = ask(desk.guest, "object/sign/scores", {**wish, "paths": [f"{desk.owned}/a.pdf"]})
     assert (several[0]["signedURL"], bool(several[0]["error"])) == (None, True)
@@ -57,7 +57,7 @@ def test_a_link_to_a_file_that_was_taken_down_opens_nothing(desk):
     desk.site.vault_write(
         desk.choir, lambda tx: tx.execute("UPDATE editions SET deleted_at = created_at WHERE id = :id", id=desk.owned)
     )
-    assert refused(desk.guest.send("GET", link)) == (404, "not_found")
+    assert refused(desk.guest.send("GET", link)) == (410, "taken_down")
 
 
 def test_a_link_holds_no_more_than_its_signer_held(desk):
@@ -68,7 +68,7 @@ def test_a_link_holds_no_more_than_its_signer_held(desk):
     desk.site.vault_write(
         desk.choir, lambda tx: tx.execute("UPDATE editions SET license_type = 'owned' WHERE id = :id", id=desk.free)
     )
-    assert refused(desk.guest.send("GET", link)) == (404, "not_found")
+    assert refused(desk.guest.send("GET", link)) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 365 * 86400 + 1, "soon", None, True, 1.5])
@@ -110,7 +110,7 @@ def test_a_link_to_put_a_file_to_a_row_that_went_puts_nothing(desk):
     desk.site.vault_write(
         desk.choir, lambda tx: tx.execute("UPDATE editions SET deleted_at = created_at WHERE id = :id", id=desk.owned)
     )
-    assert refused(desk.guest.send("PUT", url, PDF, content_type="application/pdf")) == (404, "not_found")
+    assert refused(desk.guest.send("PUT", url, PDF, content_type="application/pdf")) == (410, "taken_down")
     assert desk.objects() == []
 
 

@@ -197,7 +197,7 @@ def test_the_rights_are_checked_again_at_the_end(desk):
     desk.site.vault_write(
         desk.choir, lambda tx: tx.execute("UPDATE editions SET deleted_at = created_at WHERE id = :id", id=desk.owned)
     )
-    assert refused(add(desk.librarian, url, 1000, BODY[1000:])) == (404, "not_found")
+    assert refused(add(desk.librarian, url, 1000, BODY[1000:])) == (410, "taken_down")
     assert [key for key in desk.objects() if key.startswith("files/")] == []
 
 
