@@ -1,6 +1,6 @@
 """The choir charter: everything a choir's vault declares, in one place. Data only."""
 
-from domain.charter import Charter
+from domain.charter import Charter, PublicList
 from domain.choir import (
     acceptance,
     editions,
@@ -11,18 +11,20 @@ from domain.choir import (
     organizations,
     preferences,
     roles,
+    roster_import,
     score_files,
     sections,
     settings,
     upkeep,
     voices,
+    work_import,
     works,
 )
 from domain.choir.association import affiliations, figures, shared
 from domain.choir.demo_choir import DEMO
 from domain.choir.event import attendance_list, events, participation, roster, summary
 from domain.choir.founding import found
-from domain.choir.library import copies, inventory, loans, repertoire_reports, score_access, takedowns
+from domain.choir.library import copies, inventory, loans, repertoire_reports, score_access, score_removal, takedowns
 from domain.choir.permissions import TOKEN_ROLES
 from domain.choir.repertoire import coverage, listing, materials, picks, programme
 from domain.choir.resources import RESOURCES
@@ -49,6 +51,7 @@ CHOIR = Charter(
         *inventory.VERBS,
         *repertoire_reports.VERBS,
         *score_access.VERBS,
+        *score_removal.VERBS,
         *takedowns.VERBS,
         *settings.VERBS,
         *preferences.VERBS,
@@ -74,4 +77,10 @@ CHOIR = Charter(
     jobs=upkeep.JOBS,
     buckets=score_files.BUCKETS,
     manages_files="desk:admin",
+    public=(
+        PublicList("organization.list_public", order=("name",), slug="subdomain"),
+        PublicList("catalogue.public_domain", order=("title", "name"), slug="subdomain"),
+    ),
+    scope_of=organizations.scope_of,
+    imports=(roster_import.MEMBERS, work_import.WORKS),
 )

@@ -27,6 +27,14 @@ def register(tx: WriteTx, owner: Principal, email: str, now: Moment) -> None:
     acceptance.accept(tx, verified, {"token": invite["token"]}, now)
 
 
+def play(tx: WriteTx, owner: Principal, now: Moment) -> None:
+    """A year of the choir around this moment."""
+    from domain.choir import demo_year  # here: only making a demo needs it, and every process loads this module
+
+    demo_year.play(tx, owner, CONDUCTOR, now)
+
+
+CONDUCTOR = "mari@aurora.example"
 DEMO = Demo(
     founding=Founding(
         slug="aurora",
@@ -42,11 +50,12 @@ DEMO = Demo(
     ),
     sign_ins=(
         "jaan@aurora.example",
-        "mari@aurora.example",
+        CONDUCTOR,
         "maarja@aurora.example",
         "tonu@aurora.example",
         "helena@aurora.example",
         "kadri@aurora.example",
     ),
     register=register,
+    play=play,
 )

@@ -155,12 +155,13 @@ def public_domain(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> 
 
 _DESK = ("desk:librarian",)
 _ONE = {"edition_id": Text(required=True)}
+_NEW: dict[str, Field] = {"work_id": Text(required=True), **_CHANGEABLE}
 
 VERBS = (
-    Verb("edition.list", list_editions, False, "Editions, of one work or of all.", (), {"work_id": Text()}),
-    Verb("edition.get", get, False, "One edition with its sections.", (), _ONE),
-    Verb("edition.create", create, True, "Add an edition.", _DESK, {"work_id": Text(required=True), **_CHANGEABLE}),
-    Verb("edition.update", update, True, "Change an edition.", _DESK, {**_ONE, **changeable(_CHANGEABLE)}),
+    Verb("edition.list", list_editions, False, "Editions, of one work or of all.", (), {"work_id": Text()}, "editions"),
+    Verb("edition.get", get, False, "One edition with its sections.", (), _ONE, "editions"),
+    Verb("edition.create", create, True, "Add an edition.", _DESK, _NEW, "editions"),
+    Verb("edition.update", update, True, "Change an edition.", _DESK, {**_ONE, **changeable(_CHANGEABLE)}, "editions"),
     Verb("edition.delete", delete, True, "Delete an edition and everything below it.", ("scores:delete",), _ONE),
     Verb("catalogue.public_domain", public_domain, False, "Everything anybody may sing from."),
 )

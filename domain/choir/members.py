@@ -31,10 +31,17 @@ def add_roster(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> di
 
     Raises Duplicate, Forbidden for `owner` by somebody who is none, NotFound and Inactive for voices and sections.
     """
+    require_owner_for(principal, args.get("roles") or [])
+    refuse_taken_name(tx, principal.scope, args["name"])
+    return {"id": enter_on_roster(tx, principal, args, now)}
+
+
+def enter_on_roster(tx: WriteTx, principal: Principal, args: Args, now: Moment, joined_at: str | None = None) -> str:
+    """The id of a new member whose name and roles were found in order. joined_at: None = now.
+
+    Raises NotFound and Inactive for voices and sections, before anything is written.
+    """
     org_id = principal.scope
-    roles: list[str] = args.get("roles") or []
-    require_owner_for(principal, roles)
-    refuse_taken_name(tx, org_id, args["name"])
     entries = [(kind, wanted_entries(tx, kind, org_id, args)) for kind in (VOICE, SECTION)]
     member_id = add_person(
         tx,
@@ -43,13 +50,14 @@ def add_roster(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> di
         nickname=args.get("nickname"),
         email_contact=args.get("email_contact"),
         invited_by=principal.id,
+        joined_at=joined_at,
     )
-    add_membership(tx, org_id, member_id, principal.id, now)
-    give_roles(tx, org_id, member_id, roles, principal.id, now)
+    add_membership(tx, org_id, member_id, principal.id, now, joined_at)
+    give_roles(tx, org_id, member_id, args.get("roles") or [], principal.id, now)
     for kind, entry_ids in entries:
         for position, entry_id in enumerate(entry_ids):
             place(tx, kind, member_id, entry_id, primary=position == 0, assigned_by=principal.id, now=now)
-    return {"id": member_id}
+    return member_id
 
 
 def _require_self_or_desk(principal: Principal, member_id: str) -> None:

@@ -59,8 +59,9 @@ def add_person(
     email_id: str | None = None,
     email_contact: str | None = None,
     invited_by: str | None = None,
+    joined_at: str | None = None,
 ) -> str:
-    """The id of a new person, in no organization yet. email_id: verified; None = roster-only."""
+    """The id of a new person, in no organization yet. email_id: verified; None = roster-only. joined_at: None = now."""
     member_id = now.new_id()
     tx.execute(
         _ADD_PERSON,
@@ -70,11 +71,14 @@ def add_person(
         email_id=email_id,
         email_contact=email_contact,
         invited_by=invited_by,
-        joined_at=now.text,
+        joined_at=joined_at or now.text,
     )
     return member_id
 
 
-def add_membership(tx: WriteTx, org_id: str, member_id: str, invited_by: str | None, now: Moment) -> None:
-    """Make the person a member of the organization from now on."""
-    tx.insert("member_organizations", member_id=member_id, org_id=org_id, invited_by=invited_by, joined_at=now.text)
+def add_membership(
+    tx: WriteTx, org_id: str, member_id: str, invited_by: str | None, now: Moment, joined_at: str | None = None
+) -> None:
+    """Make the person a member of the organization, from now on or since `joined_at`."""
+    since = joined_at or now.text
+    tx.insert("member_organizations", member_id=member_id, org_id=org_id, invited_by=invited_by, joined_at=since)

@@ -14,12 +14,18 @@ from domain.choir.subdomains import is_reserved, parse_subdomain
 from domain.partial_update import changeable, changes
 
 
+def scope_of(tx: ReadTx, subdomain: str) -> str | None:
+    """The id of the organization of this vault with the subdomain, or None."""
+    found: str | None = tx.value("SELECT id FROM organizations WHERE subdomain = :subdomain", subdomain=subdomain)
+    return found
+
+
 def check_subdomain(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """Whether a name is free in this vault, else why not. Raises Invalid for a malformed one."""
+    """Whether a name is free on the platform, else why not. Raises Invalid for a malformed one."""
     subdomain = parse_subdomain(args["subdomain"])
     if is_reserved(subdomain):
         return {"available": False, "reason": "reserved"}
-    if tx.value("SELECT 1 FROM organizations WHERE subdomain = :subdomain", subdomain=subdomain) is not None:
+    if args.get("availability") == "taken" or scope_of(tx, subdomain) is not None:
         return {"available": False, "reason": "taken"}
     return {"available": True}
 
@@ -109,8 +115,24 @@ _REGISTRATION: dict[str, Field] = {
 }
 
 VERBS = (
-    Verb("organization.check_subdomain", check_subdomain, False, "Whether a subdomain is free.", (), _SUBDOMAIN),
-    Verb("organization.register", register, True, "Add an organization to the association.", ("owner",), _REGISTRATION),
+    Verb(
+        "organization.check_subdomain",
+        check_subdomain,
+        False,
+        "Whether a subdomain is free.",
+        (),
+        _SUBDOMAIN,
+        slug="subdomain",
+    ),
+    Verb(
+        "organization.register",
+        register,
+        True,
+        "Add an organization to the association.",
+        ("owner",),
+        _REGISTRATION,
+        slug="subdomain",
+    ),
     Verb("organization.list_public", list_public, False, "The public directory of organizations."),
     Verb("organization.get", get, False, "The organization's profile.", ("desk:admin",)),
     Verb(

@@ -33,8 +33,9 @@ def entry_verbs(
     """The verbs of one kind. create: writes a new entry; fields: its parameters."""
     desk = ("desk:admin",)
     noun, one = kind.noun, {kind.id_column: Text(required=True)}
+    listed = f"All {kind.table} in display order."
     return (
-        Verb(f"{noun}.list", partial(_list, kind), False, f"All {kind.table} in display order.", ("member",)),
+        Verb(f"{noun}.list", partial(_list, kind), False, listed, ("member",), rows=kind.table),
         Verb(f"{noun}.create", create, True, f"Add a {noun}.", desk, fields),
         Verb(
             f"{noun}.activate",

@@ -30,7 +30,8 @@ _EDITION_HERE = (
 _SECTION_HERE = f"member_id IN ({_MEMBERS_HERE}) AND section_id IN (SELECT id FROM main.sections WHERE org_id = :scope)"
 _VOICE_HERE = f"member_id IN ({_MEMBERS_HERE}) AND voice_id IN (SELECT id FROM main.voices WHERE org_id = :scope)"
 _FREE = "license_type = 'public_domain' AND deleted_at IS NULL"
-_HAS_FREE_EDITION = f"id IN (SELECT work_id FROM main.editions WHERE {_FREE})"
+# Found from the work, by the index of free editions alone.
+_HAS_FREE_EDITION = f"EXISTS (SELECT 1 FROM main.editions AS e WHERE e.work_id = works.id AND {_FREE})"
 
 
 def _check_edition(tx: WriteTx, principal: Principal, old: Row | None, new: Values, now: Moment) -> None:

@@ -5,6 +5,7 @@ from db.files.declared import FileBucket
 from db.principal import Principal
 from db.resources import Policy
 from db.transaction import Row, WriteTx
+from domain.choir.library.score_licence import why_unreadable
 
 BUCKET = "scores"
 MOST_BYTES = 9_961_470
@@ -49,5 +50,6 @@ BUCKETS = (
         max_bytes=MOST_BYTES,
         single=True,
         changed=note_score,
+        why_unreadable=why_unreadable,
     ),
 )

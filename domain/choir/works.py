@@ -14,7 +14,7 @@ WORK_FIELDS: dict[str, Field] = {"title": Text(required=True), "composer": Text(
 
 # :sees_all = 0 leaves the works of which a public-domain edition can be read. instr: no wildcard characters.
 _WORKS = """
-SELECT w.id, w.title, w.composer, w.lyricist, w.created_at
+SELECT w.id, w.org_id, w.title, w.composer, w.lyricist, w.created_at
   FROM works AS w
  WHERE w.org_id = :org_id AND (:id IS NULL OR w.id = :id)
    AND (:sees_all OR EXISTS (
@@ -56,7 +56,7 @@ def create(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
     work_id = now.new_id()
     values = {name: args.get(name) for name in WORK_FIELDS}
     tx.insert("works", id=work_id, org_id=principal.scope, created_at=now.text, **values)
-    return {"id": work_id, **values, "created_at": now.text}
+    return {"id": work_id, "org_id": principal.scope, **values, "created_at": now.text}
 
 
 _UPDATE = "UPDATE works SET title = :title, composer = :composer, lyricist = :lyricist WHERE id = :id"
@@ -68,7 +68,7 @@ def update(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
     given = changes(args, WORK_FIELDS)
     values = {name: given.get(name, old[name]) for name in WORK_FIELDS}
     tx.execute(_UPDATE, id=old["id"], **values)
-    return {"id": old["id"], **values, "created_at": old["created_at"]}
+    return {"id": old["id"], "org_id": old["org_id"], **values, "created_at": old["created_at"]}
 
 
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
@@ -82,10 +82,10 @@ _DESK = ("desk:librarian",)
 _ONE = {"work_id": Text(required=True)}
 
 VERBS = (
-    Verb("work.list", list_works, False, "Works by title."),
-    Verb("work.search", list_works, False, "Works whose title or composer holds the text.", (), {"q": Text()}),
-    Verb("work.get", get, False, "One work.", (), _ONE),
-    Verb("work.create", create, True, "Add a work.", _DESK, WORK_FIELDS),
-    Verb("work.update", update, True, "Change a work.", _DESK, {**_ONE, **changeable(WORK_FIELDS)}),
+    Verb("work.list", list_works, False, "Works by title.", rows="works"),
+    Verb("work.search", list_works, False, "Works whose title or composer holds the text.", (), {"q": Text()}, "works"),
+    Verb("work.get", get, False, "One work.", (), _ONE, "works"),
+    Verb("work.create", create, True, "Add a work.", _DESK, WORK_FIELDS, "works"),
+    Verb("work.update", update, True, "Change a work.", _DESK, {**_ONE, **changeable(WORK_FIELDS)}, "works"),
     Verb("work.delete", delete, True, "Delete a work and everything below it.", ("scores:delete",), _ONE),
 )

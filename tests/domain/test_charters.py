@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.charters import CHARTERS
+from db.errors import Conflict, VaultError
+from domain import charters
+from domain.charters import CHARTERS, declare_charter
 
 _ROOT = Path(__file__).parents[2]
 
@@ -54,3 +56,43 @@ def test_asking_for_the_list_of_charters_imports_none():
     code = "import sys, domain.charters; print([m for m in sys.modules if m.startswith('domain.choir')])"
     answer = subprocess.run([sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def declared(monkeypatch):
+    """What is declared in a test is forgotten after it."""
+    monkeypatch.setattr(charters, "_declared", dict(charters.IN_THE_BOX))
+
+
+def test_a_charter_that_is_not_in_the_box_is_imported_when_it_is_asked_for(declared, tmp_path, monkeypatch):
+    declare_charter("allotment", "allotment_charter", "ALLOTMENT")
+    declare_charter("allotment", "allotment_charter", "ALLOTMENT")
+    assert list(CHARTERS)[-1] == "allotment"
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "allotment_charter.py").write_text(
+        "from domain.charter import Charter\n"
+        "ALLOTMENT = Charter('allotment', ('kernel', 'allotment'), (), (), {}, lambda *_: '', migrations=__file__)\n"
+    )
+    assert CHARTERS["allotment"].name == "allotment"
+
+
+@pytest.mark.parametrize("name", ["choir", "kernel", "registry"])
+def test_a_name_that_is_taken_is_refused(declared, name: str):
+    with pytest.raises(Conflict):
+        declare_charter(name, "allotment", "ALLOTMENT")
+
+
+@pytest.mark.parametrize(
+    ("module", "constant", "said"),
+    [
+        ("nowhere.charter", "X", "nowhere"),
+        ("domain.choir.charter", "BAND", "BAND"),
+        ("domain.choir.charter", "CHOIR", "choir"),
+        ("domain.choir.charter", "__doc__", "str"),
+    ],
+)
+def test_a_charter_that_is_not_where_it_should_be_is_our_own_fault(declared, module: str, constant: str, said: str):
+    declare_charter("allotment", module, constant)
+    with pytest.raises(VaultError, match=said) as caught:
+        CHARTERS["allotment"]
+    assert caught.value.code == "misconfigured"

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from db.clock import Moment
+from db.clock import Moment, timestamp_ms
 from db.errors import Forbidden, Invalid, NotFound
 from db.fields import Field, Text
 from db.principal import Principal
@@ -38,10 +38,18 @@ def create(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
     collective_id = args["collective_id"]
     if _type(tx, collective_id) != "collective":
         raise Invalid(f"collective_id: got {collective_id!r}, wanted a collective here", field="collective_id")
-    row = {"id": now.new_id(), "collective_id": collective_id, "umbrella_id": principal.scope, "joined_at": now.text}
+    pair = {"collective_id": collective_id, "umbrella_id": principal.scope}
+    row = {"id": now.new_id(), **pair, "joined_at": _after_the_last(tx, pair, now)}
     if not tx.execute(_CREATE, **row):
         raise ActiveAffiliation("the collective is affiliated to this umbrella already", field="collective_id")
     return {**row, "left_at": None}
+
+
+def _after_the_last(tx: ReadTx, pair: dict[str, str], now: Moment) -> str:
+    """Now, or the next millisecond after the last affiliation of the two began: each begins at a time of its own."""
+    last = "SELECT max(joined_at) FROM affiliations WHERE collective_id = :collective_id AND umbrella_id = :umbrella_id"
+    joined_at: str | None = tx.value(last, **pair)
+    return now.text if joined_at is None or joined_at < now.text else Moment(timestamp_ms(joined_at) + 1).text
 
 
 def _pair(tx: ReadTx, principal: Principal, args: Args) -> dict[str, str]:
@@ -54,18 +62,20 @@ def _pair(tx: ReadTx, principal: Principal, args: Args) -> dict[str, str]:
 
 
 _ACTIVE = """
-SELECT id FROM affiliations WHERE collective_id = :collective_id AND umbrella_id = :umbrella_id AND left_at IS NULL
+SELECT id, joined_at FROM affiliations WHERE collective_id = :collective_id AND umbrella_id = :umbrella_id AND left_at IS NULL
 """
 
 
 def end(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """The affiliation that ends now; its row stays. Raises NotFound when none is active, Invalid."""
     pair = _pair(tx, principal, args)
-    affiliation_id = tx.value(_ACTIVE, **pair)
-    if affiliation_id is None:
+    found = tx.row(_ACTIVE, **pair)
+    if found is None:
         raise NotFound("no active affiliation between the two organizations")
-    tx.execute("UPDATE affiliations SET left_at = :now WHERE id = :id", id=affiliation_id, now=now.text)
-    return {"id": affiliation_id, **pair, "left_at": now.text}
+    # It may have begun a millisecond from now, after one that ended in this one, or by a clock that is ahead.
+    left_at = max(now.text, found["joined_at"])
+    tx.execute("UPDATE affiliations SET left_at = :left_at WHERE id = :id", id=found["id"], left_at=left_at)
+    return {"id": found["id"], **pair, "left_at": left_at}
 
 
 _AFFILIATIONS = """
@@ -127,6 +137,7 @@ def status(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[st
 _DESK = ("desk:admin",)
 _COLLECTIVE: dict[str, Field] = {"collective_id": Text()}
 _SIDES: dict[str, Field] = {**_COLLECTIVE, "umbrella_id": Text()}
+_ROWS = "affiliations"
 
 VERBS = (
     Verb(
@@ -136,10 +147,19 @@ VERBS = (
         "Take a collective under this umbrella.",
         _DESK,
         {"collective_id": Text(required=True)},
+        _ROWS,
     ),
     Verb("affiliation.end", end, True, "End the affiliation with the other side.", _DESK, _SIDES),
-    Verb("affiliation.history", history, False, "All affiliations with the other side, newest first.", _DESK, _SIDES),
-    Verb("affiliation.active", active, False, "Active affiliations, oldest first.", _DESK),
+    Verb(
+        "affiliation.history",
+        history,
+        False,
+        "All affiliations with the other side, newest first.",
+        _DESK,
+        _SIDES,
+        _ROWS,
+    ),
+    Verb("affiliation.active", active, False, "Active affiliations, oldest first.", _DESK, rows=_ROWS),
     Verb(
         "affiliation.status",
         status,

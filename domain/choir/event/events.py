@@ -134,9 +134,19 @@ _LIST: dict[str, Field] = {"upcoming": Flag(), "start": Instant(), "end": Instan
 _MANY: dict[str, Field] = {"events": ListOf(JsonObject(), required=True, minimum=1, maximum=MOST_AT_ONCE)}
 
 VERBS = (
-    Verb("event.list", list_events, False, "Events by start, all or between two moments.", ("member",), _LIST),
-    Verb("event.get", get, False, "One event.", ("member",), _ONE),
-    Verb("event.create_many", create_many, True, "Add up to 100 events, all or none.", ("events:create",), _MANY),
+    Verb(
+        "event.list", list_events, False, "Events by start, all or between two moments.", ("member",), _LIST, "events"
+    ),
+    Verb("event.get", get, False, "One event.", ("member",), _ONE, "events"),
+    Verb(
+        "event.create_many",
+        create_many,
+        True,
+        "Add up to 100 events, all or none.",
+        ("events:create",),
+        _MANY,
+        "events",
+    ),
     Verb(
         "event.update",
         update,
@@ -144,6 +154,7 @@ VERBS = (
         "Change an event.",
         ("events:manage",),
         {**_ONE, **changeable(EVENT_FIELDS)},
+        "events",
     ),
     Verb("event.delete", delete, True, "Delete an event and all that belongs to it.", ("events:delete",), _ONE),
 )

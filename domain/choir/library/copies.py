@@ -152,12 +152,13 @@ _BATCH: dict[str, Field] = {
     "condition": COPY_FIELDS["condition"],
     "acquired_at": COPY_FIELDS["acquired_at"],
 }
+_ROWS = "physical_copies"
 _NEW: dict[str, Field] = {**_EDITION, "copy_number": Text(required=True), **COPY_FIELDS}
 
 VERBS = (
-    Verb("copy.list", list_copies, False, "The paper copies of an edition by number.", _MEMBER, _EDITION),
-    Verb("copy.get", get, False, "One paper copy.", _MEMBER, _ONE),
-    Verb("copy.add", add, True, "Add one paper copy.", _DESK, _NEW),
+    Verb("copy.list", list_copies, False, "The paper copies of an edition by number.", _MEMBER, _EDITION, _ROWS),
+    Verb("copy.get", get, False, "One paper copy.", _MEMBER, _ONE, _ROWS),
+    Verb("copy.add", add, True, "Add one paper copy.", _DESK, _NEW, _ROWS),
     Verb("copy.add_batch", add_batch, True, "Add up to 100 numbered copies of one series.", _DESK, _BATCH),
     Verb(
         "copy.update",
@@ -166,6 +167,7 @@ VERBS = (
         "Change a copy's condition, notes or day.",
         _DESK,
         {**_ONE, **changeable(COPY_FIELDS)},
+        _ROWS,
     ),
     Verb("copy.delete", delete, True, "Delete a paper copy that is not out.", _DESK, _ONE),
 )

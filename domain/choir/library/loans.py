@@ -109,7 +109,8 @@ def bulk_return(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> d
 _LOANS = """
 SELECT a.id, a.copy_id, c.copy_number, c.condition, c.edition_id, e.name AS edition, w.id AS work_id, w.title AS work,
        a.member_id, coalesce(o.nickname, m.nickname, m.name) AS holder, o.member_id IS NULL AS former_member,
-       a.assigned_at, a.assigned_by, coalesce(g.nickname, by.nickname, by.name) AS assigner, a.returned_at, a.notes
+       a.assigned_at, a.assigned_by, coalesce(g.nickname, by.nickname, by.name) AS assigner, a.returned_at, a.notes,
+       a.created_at
   FROM copy_assignments AS a
   JOIN physical_copies AS c ON c.id = a.copy_id
   JOIN editions AS e ON e.id = c.edition_id
@@ -165,6 +166,7 @@ _COPY: dict[str, Field] = {"copy_id": Text(required=True)}
 _EDITION: dict[str, Field] = {"edition_id": Text(required=True)}
 _MEMBER: dict[str, Field] = {"member_id": Text(required=True)}
 _LOAN: dict[str, Field] = {**_COPY, **_MEMBER, "notes": Text(max_characters=TEXT_CHARACTERS)}
+_ROWS = "copy_assignments"
 _IDS: dict[str, Field] = {"assignment_ids": ListOf(Text(), required=True, maximum=BULK_LOANS)}
 
 VERBS = (
@@ -178,7 +180,8 @@ VERBS = (
         "Every loan of a copy or of an edition, newest first.",
         _DESK,
         {"copy_id": Text(), "edition_id": Text()},
+        _ROWS,
     ),
-    Verb("copy.holders", holders, False, "Who has the copies of an edition.", _DESK, _EDITION),
-    Verb("member.copies", copies_of_member, False, "The copies a member has.", ("member",), _MEMBER),
+    Verb("copy.holders", holders, False, "Who has the copies of an edition.", _DESK, _EDITION, _ROWS),
+    Verb("member.copies", copies_of_member, False, "The copies a member has.", ("member",), _MEMBER, _ROWS),
 )

@@ -13,11 +13,17 @@ _COPY_HERE = (
 )
 
 SHELVES: tuple[Resource, ...] = (
-    Resource("physical_copies", read=(Policy("desk:librarian", _EDITION_HERE), Policy("member", _EDITION_UP))),
+    Resource(
+        "physical_copies",
+        read=(Policy("desk:librarian", _EDITION_HERE), Policy("member", _EDITION_UP, unless="desk:librarian")),
+    ),
     # What somebody has at home is for the person and the librarian desk.
     Resource(
         "copy_assignments",
-        read=(Policy("desk:librarian", _COPY_HERE), Policy("member", f"member_id = :principal_id AND {_COPY_HERE}")),
+        read=(
+            Policy("desk:librarian", _COPY_HERE),
+            Policy("member", f"member_id = :principal_id AND {_COPY_HERE}", unless="desk:librarian"),
+        ),
     ),
     Resource(
         "takedowns",

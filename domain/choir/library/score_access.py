@@ -1,27 +1,16 @@
-"""Who may read the file of an edition, and why not. Knows licences and take-downs; the bytes are the storage's."""
+"""Where the file of an edition is, for whoever may read it. Knows places in the storage; the rule is score_licence."""
 
-from typing import Any, Literal
+from typing import Any
 
 from db.clock import Moment
-from db.errors import NotAuthenticated, NotFound
+from db.errors import NotFound
 from db.fields import Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row
 from domain.charter import Args, Verb
 from domain.choir.editions import edition_here
+from domain.choir.library.score_licence import decide_reading, for_members, taken_down
 from domain.choir.score_files import BUCKET
-from domain.errors import TakenDown
-
-Verdict = Literal["read", "taken_down", "sign_in", "no_file"]
-
-
-def decide_reading(license_type: str, *, taken_down: bool, has_file: bool, member: bool) -> Verdict:
-    """Whether somebody may read the file of an edition, else why not. What was taken down is gone for everybody."""
-    if taken_down:
-        return "taken_down"
-    if not member and license_type != "public_domain":
-        return "sign_in"
-    return "read" if has_file else "no_file"
 
 
 def score_place(tx: ReadTx, edition: Row, *, member: bool) -> dict[str, Any]:
@@ -36,9 +25,9 @@ def score_place(tx: ReadTx, edition: Row, *, member: bool) -> dict[str, Any]:
         member=member,
     )
     if verdict == "taken_down":
-        raise TakenDown(f"edition {edition['id']}: taken down after a copyright complaint", field="edition_id")
+        raise taken_down(edition["id"])
     if verdict == "sign_in":
-        raise NotAuthenticated(f"edition {edition['id']}: for members; sign in first", field="edition_id")
+        raise for_members(edition["id"])
     if verdict == "no_file":
         raise NotFound(f"edition {edition['id']}: has no file", field="edition_id")
     path = tx.value(

@@ -130,7 +130,15 @@ def process(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[
 _PERMISSION = ("takedowns:process",)
 
 VERBS = (
-    Verb("takedown.submit", submit, True, "Complain that an edition breaks a copyright.", (), COMPLAINT),
+    Verb(
+        "takedown.submit",
+        submit,
+        True,
+        "Complain that an edition breaks a copyright.",
+        (),
+        COMPLAINT,
+        throttled=True,
+    ),
     Verb(
         "takedown.list", list_complaints, False, "Complaints, newest first.", _PERMISSION, {"status": Choice(STATUSES)}
     ),

@@ -126,13 +126,16 @@ def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
 
 _DESK = ("desk:admin",)
 _ONE: dict[str, Field] = {"season_id": Text(required=True)}
+_CHANGED: dict[str, Field] = {**_ONE, **changeable(SEASON_FIELDS)}
 
 VERBS = (
-    Verb("season.list", list_seasons, False, "Seasons, newest first.", ("member",)),
-    Verb("season.get", get, False, "One season with its neighbours.", ("member",), _ONE),
-    Verb("season.by_date", by_date, False, "The season of a day, or of today.", ("member",), {"date": Day()}),
-    Verb("season.events", events, False, "The events of a season by start.", ("member",), _ONE),
-    Verb("season.create", create, True, "Add a season by its first day.", _DESK, SEASON_FIELDS),
-    Verb("season.update", update, True, "Rename or move a season.", _DESK, {**_ONE, **changeable(SEASON_FIELDS)}),
+    Verb("season.list", list_seasons, False, "Seasons, newest first.", ("member",), rows="seasons"),
+    Verb("season.get", get, False, "One season with its neighbours.", ("member",), _ONE, "seasons"),
+    Verb(
+        "season.by_date", by_date, False, "The season of a day, or of today.", ("member",), {"date": Day()}, "seasons"
+    ),
+    Verb("season.events", events, False, "The events of a season by start.", ("member",), _ONE, "events"),
+    Verb("season.create", create, True, "Add a season by its first day.", _DESK, SEASON_FIELDS, "seasons"),
+    Verb("season.update", update, True, "Rename or move a season.", _DESK, _CHANGED, "seasons"),
     Verb("season.delete", delete, True, "Delete a season; its events stay.", _DESK, _ONE),
 )

@@ -1,17 +1,24 @@
 """The demo choir loads through the rules every user has."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from db.errors import NotFound
 from db.fields import parse_fields
+from db.principal import Principal
 from domain.choir.charter import CHOIR
 from domain.choir.demo_choir import DEMO
 from domain.choir.editions import EDITION_FIELDS
 from domain.choir.works import WORK_FIELDS
 from tests.domain.choir.stage import Stage
+
+ROOT = Path(__file__).parents[3]
+OWNER = DEMO.founding.owner_email
 
 
 def lines(name: str) -> Iterator[dict[str, str]]:
@@ -51,6 +58,57 @@ def test_every_singer_of_the_demo_choir_but_the_leaders_has_a_primary_section(st
     placed = "SELECT member_id FROM member_sections WHERE is_primary = 1"
     without = stage.rows(f"SELECT name FROM members WHERE id NOT IN ({placed}) ORDER BY name")
     assert without == [("Liis Kuusk",), ("Mari Lepik",)]
+
+
+@pytest.mark.parametrize("at", ["2026-11-20T10:00:00Z", "2026-08-01T10:00:00Z", "2027-01-02T10:00:00Z"])
+def test_the_demo_choir_has_a_year_behind_it_and_more_ahead_whenever_it_is_made(stage: Stage, at: str):
+    stage.at = at
+    mari = played(stage)
+    seasons = stage.call("season.list", mari)
+    rosters = [stage.call("roster.view", mari, season_id=season["id"]) for season in seasons]
+    assert sum(60 < roster["average_attendance"] < 100 for roster in rosters) >= 2
+    assert stage.call("event.list", mari, upcoming=True)
+    inventory = stage.call("report.inventory", mari)
+    for figure in ("assigned", "available", "lost"):
+        assert any(line[figure] for line in inventory)
+    concert = stage.call("event.list", mari, event_type="concert")[-1]
+    assert stage.call("report.missing", mari, event_id=concert["id"])["total_missing"] > 0
+    assert {item["status"] for item in stage.call("repertoire.coverage", mari, event_id=concert["id"])} >= {"covered"}
+
+
+def test_the_year_of_the_demo_keeps_the_clock(stage: Stage):
+    mari = played(stage)
+    late = "SELECT count(*) FROM participation AS p JOIN events AS e ON e.id = p.event_id"
+    assert stage.value(f"{late} WHERE p.actual_status IS NOT NULL AND e.starts_at > ?", stage.now.text) == 0
+    assert stage.value("SELECT count(*) FROM participation WHERE updated_at > ?", stage.now.text) == 0
+    assert stage.value("SELECT count(*) FROM copy_assignments WHERE assigned_at > ?", stage.now.text) == 0
+    assert stage.call("settings.get", stage.as_person(mari.scope, OWNER))["conductor_id"] == mari.id
+
+
+def test_the_figures_of_the_demo_are_the_same_for_everybody(stage: Stage):
+    other = Stage()
+    try:
+        rosters = [st.call("roster.view", played(st)) for st in (stage, other)]
+    finally:
+        other.close()
+    assert rosters[0]["average_attendance"] == rosters[1]["average_attendance"]
+    said = [[[cell["actual"] for cell in row["cells"]] for row in roster["members"]] for roster in rosters]
+    assert said[0] == said[1]
+
+
+def played(stage: Stage) -> Principal:
+    """The conductor of the demo choir after its year."""
+    org = load(stage)
+    assert DEMO.play is not None
+    with stage.transaction():
+        DEMO.play(stage.tx, stage.as_person(org, OWNER), stage.now)
+    return stage.as_person(org, "mari@aurora.example")
+
+
+def test_what_happened_is_loaded_by_nobody_who_only_serves():
+    program = "import sys, domain.choir.charter; print('domain.choir.demo_year' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_registering_somebody_unknown_is_refused(stage: Stage):
