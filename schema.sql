@@ -4,7 +4,7 @@
 
 
 -- =====================================================================================================================
--- Registry: registry/0001_create_accounts to registry/0013_complete_sign_in
+-- Registry: registry/0001_create_accounts to registry/0017_keep_daily_figures
 -- =====================================================================================================================
 
 -- One person's way in, known by a verified mail address. The address is normalised: trimmed, lower case.
@@ -245,7 +245,8 @@ CREATE TABLE api_tokens (
     -- NULL = until revoked
     expires_at TEXT CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
     revoked_at TEXT CHECK (revoked_at GLOB '????-??-??T??:??:??.???Z'),
-    last_used_at TEXT CHECK (last_used_at GLOB '????-??-??T??:??:??.???Z'),
+    last_used_at TEXT CHECK (last_used_at GLOB '????-??-??T??:??:??.???Z'), sql TEXT
+    CHECK (sql IS NULL OR (sql IN ('read', 'write') AND kind = 'vault' AND (sql = 'read') = read_only)),
     CHECK ((kind = 'vault') = (vault_id IS NOT NULL)),
     CHECK ((kind = 'vault') = (role IS NOT NULL)),
     CHECK (kind = 'vault' OR (tables IS NULL AND verbs IS NULL))
@@ -262,29 +263,10 @@ BEGIN
     SELECT RAISE(ABORT, 'an API token keeps its reach and stays revoked; make a new one');
 END;
 
-CREATE TABLE signing_keys (
-    id TEXT PRIMARY KEY,
-    -- published as `kid`
-    key_id TEXT NOT NULL UNIQUE,
-    algorithm TEXT NOT NULL DEFAULT 'EdDSA' CHECK (algorithm = 'EdDSA'),
-    -- JWK: kty OKP, crv Ed25519, x
-    public_key TEXT NOT NULL
-        CHECK (CASE WHEN json_valid(public_key) THEN json_extract(public_key, '$.crv') IS 'Ed25519' ELSE 0 END),
-    -- the 32 secret bytes, sealed under the platform's secret
-    private_key TEXT NOT NULL CHECK (private_key GLOB 'w1:*'),
-    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
-    -- from when it may sign; NULL = published only
-    activated_at TEXT CHECK (activated_at GLOB '????-??-??T??:??:??.???Z'),
-    -- NULL = trusted
-    revoked_at TEXT CHECK (revoked_at GLOB '????-??-??T??:??:??.???Z')
-) STRICT;
-CREATE INDEX idx_signing_keys_active ON signing_keys (revoked_at);
-
-CREATE TRIGGER signing_keys_only_move_forward BEFORE UPDATE ON signing_keys
-WHEN OLD.revoked_at IS NOT NULL OR (OLD.activated_at IS NOT NULL AND NEW.activated_at IS NOT OLD.activated_at)
-    OR NEW.key_id IS NOT OLD.key_id OR NEW.public_key IS NOT OLD.public_key
+CREATE TRIGGER api_tokens_keep_their_sql BEFORE UPDATE OF sql ON api_tokens
+WHEN NEW.sql IS NOT OLD.sql
 BEGIN
-    SELECT RAISE(ABORT, 'a signing key is activated once, revoked once, and its public half is fixed');
+    SELECT RAISE(ABORT, 'an API token keeps its reach and stays revoked; make a new one');
 END;
 
 -- One row for each vault and job. The vault id `registry` is the registry itself, which is not in the directory.
@@ -567,9 +549,129 @@ CREATE INDEX idx_security_alerts_account ON security_alerts (account_id, at);
 CREATE INDEX idx_security_alerts_vault ON security_alerts (vault_id) WHERE vault_id IS NOT NULL;
 CREATE INDEX idx_security_alerts_at ON security_alerts (at);
 
+CREATE TABLE signing_keys (
+    id TEXT PRIMARY KEY,
+    -- published as `kid`
+    key_id TEXT NOT NULL UNIQUE,
+    -- `alg` of what it signs
+    algorithm TEXT NOT NULL CHECK (algorithm IN ('ES256', 'EdDSA')),
+    -- JWK: kty EC, crv P-256, x, y; or kty OKP, crv Ed25519, x
+    public_key TEXT NOT NULL
+        CHECK (CASE WHEN json_valid(public_key) THEN
+            json_extract(public_key, '$.crv') IS CASE algorithm WHEN 'ES256' THEN 'P-256' ELSE 'Ed25519' END
+            ELSE 0 END),
+    -- the 32 secret bytes, sealed under the platform's secret
+    private_key TEXT NOT NULL CHECK (private_key GLOB 'w1:*'),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    -- from when it may sign; NULL = published only
+    activated_at TEXT CHECK (activated_at GLOB '????-??-??T??:??:??.???Z'),
+    -- NULL = trusted
+    revoked_at TEXT CHECK (revoked_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_signing_keys_active ON signing_keys (revoked_at);
+
+CREATE TRIGGER signing_keys_only_move_forward BEFORE UPDATE ON signing_keys
+WHEN OLD.revoked_at IS NOT NULL OR (OLD.activated_at IS NOT NULL AND NEW.activated_at IS NOT OLD.activated_at)
+    OR NEW.key_id IS NOT OLD.key_id OR NEW.algorithm IS NOT OLD.algorithm OR NEW.public_key IS NOT OLD.public_key
+BEGIN
+    SELECT RAISE(ABORT, 'a signing key is activated once, revoked once, and its public half is fixed');
+END;
+
+-- A database's name, where it is not the slug. It is free again as soon as the database is deleted.
+CREATE TABLE database_names (
+    name TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64 AND name NOT GLOB '*[^A-Za-z0-9_-]*'),
+    vault_id TEXT NOT NULL UNIQUE REFERENCES vaults (id) ON DELETE CASCADE,
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+
+-- What clients set and read back; a vault without a row has the defaults.
+CREATE TABLE database_settings (
+    vault_id TEXT PRIMARY KEY REFERENCES vaults (id) ON DELETE CASCADE,
+    read_replication TEXT NOT NULL DEFAULT 'disabled' CHECK (read_replication IN ('auto', 'disabled')),
+    location_hint TEXT CHECK (location_hint IN ('wnam', 'enam', 'weur', 'eeur', 'apac', 'oc'))
+) STRICT;
+
+-- Imports and exports. They outlive the process that began them, and tell for a day how they ended.
+CREATE TABLE database_jobs (
+    id TEXT PRIMARY KEY,
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('import', 'export')),
+    status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'complete', 'error')),
+    -- where the database stood when the job began: clients ask for it by this
+    at_bookmark TEXT NOT NULL CHECK (length(at_bookmark) = 59),
+    -- MD5 of the file that is imported
+    etag TEXT CHECK (length(etag) = 32 AND etag NOT GLOB '*[^0-9a-f]*'),
+    -- the object in the vault's folder of jobs: read by an import, made by an export
+    filename TEXT NOT NULL CHECK (filename NOT GLOB '*/*' AND length(filename) BETWEEN 1 AND 200),
+    -- what was asked for, and by whom: JSON objects
+    options TEXT NOT NULL CHECK (json_valid(options)),
+    actor TEXT NOT NULL CHECK (json_valid(actor)),
+    -- lines for people, a JSON list
+    messages TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(messages)),
+    result TEXT CHECK (result IS NULL OR json_valid(result)),
+    error TEXT,
+    -- who works on it, and until when nobody else may begin; NULL = nobody
+    holder TEXT,
+    held_until TEXT CHECK (held_until GLOB '????-??-??T??:??:??.???Z'),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    ended_at TEXT CHECK (ended_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK ((kind = 'import') = (etag IS NOT NULL)),
+    CHECK ((status = 'active') = (ended_at IS NULL)),
+    CHECK ((status = 'complete') = (result IS NOT NULL)),
+    CHECK ((status = 'error') = (error IS NOT NULL))
+) STRICT;
+CREATE INDEX idx_database_jobs_vault ON database_jobs (vault_id, kind, id);
+CREATE INDEX idx_database_jobs_active ON database_jobs (created_at) WHERE status = 'active';
+
+-- How far the lines below are from the vault: the mark it had at the commit of this bookmark.
+CREATE TABLE published_vaults (
+    vault_id TEXT NOT NULL PRIMARY KEY REFERENCES vaults (id) ON DELETE CASCADE,
+    mark TEXT NOT NULL,
+    bookmark TEXT NOT NULL,
+    published_at TEXT NOT NULL CHECK (published_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE public_lines (
+    -- charter and verb, as `choir/organization.list_public`
+    list TEXT NOT NULL CHECK (list GLOB '?*/?*'),
+    -- where it stands in the list: the folded texts it is sorted by
+    place TEXT NOT NULL,
+    id TEXT NOT NULL,
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    -- shown only while this name leads into the vault
+    slug TEXT NOT NULL,
+    line TEXT NOT NULL CHECK (CASE WHEN json_valid(line) THEN json_type(line) = 'object' ELSE 0 END),
+    PRIMARY KEY (list, place, id, vault_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idx_public_lines_vault ON public_lines (vault_id, list);
+
+-- Held while a vault writes the organisation that is to have the name. One that stays behind is settled by maintenance.
+CREATE TABLE slug_reservations (
+    id TEXT NOT NULL PRIMARY KEY,
+    slug TEXT NOT NULL CHECK (
+        length(slug) BETWEEN 3 AND 30 AND slug NOT GLOB '*[^a-z0-9-]*' AND slug NOT GLOB '-*' AND slug NOT GLOB '*-'
+    ),
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    reserved_at TEXT NOT NULL CHECK (reserved_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_slug_reservations_slug ON slug_reservations (slug);
+CREATE INDEX idx_slug_reservations_vault ON slug_reservations (vault_id);
+CREATE INDEX idx_slug_reservations_age ON slug_reservations (reserved_at);
+
+-- Figures that charters count in their vaults, one line for each job and calendar day (UTC): the last count of the day.
+CREATE TABLE daily_figures (
+    vault_id TEXT NOT NULL REFERENCES vaults (id) ON DELETE CASCADE,
+    job TEXT NOT NULL CHECK (job GLOB '[a-z]*' AND length(job) <= 80),
+    day TEXT NOT NULL CHECK (day IS date(day, '+0 days')),
+    -- whole numbers by name
+    figures TEXT NOT NULL CHECK (CASE WHEN json_valid(figures) THEN json_type(figures) = 'object' ELSE 0 END),
+    counted_at TEXT NOT NULL CHECK (counted_at GLOB '????-??-??T??:??:??.???Z'),
+    PRIMARY KEY (vault_id, job, day)
+) STRICT, WITHOUT ROWID;
+
 
 -- =====================================================================================================================
--- Kernel: kernel/0001_migration_ledger to kernel/0009_create_files
+-- Kernel: kernel/0001_migration_ledger to kernel/0010_mark_public_changes
 -- =====================================================================================================================
 
 -- Which steps of which sets this vault has had, with the content hash each had when it ran.
@@ -774,9 +876,27 @@ BEGIN
   UPDATE vaultry_blobs SET released_at = NULL WHERE sha256 = NEW.sha256 AND released_at IS NOT NULL;
 END;
 
+-- What anybody may read of a vault, such as its line in a directory, is gathered outside of it. Triggers of the charter
+-- set a new mark whenever that changes, so that who gathers sees whether what he has is out of date.
+CREATE TABLE vaultry_publication (
+  only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+  -- random, so that a vault set back to an earlier point never has the mark of another content
+  mark     TEXT NOT NULL CHECK (length(mark) = 16)
+) STRICT;
+
 
 -- =====================================================================================================================
--- Charter choir: choir/0001_organizations_and_members to choir/0012_takedowns
+-- Charter blank: blank/0001_contract_views to blank/0001_contract_views
+-- =====================================================================================================================
+
+-- A vault for a schema of one's own: nobody signs in to it until its owner says who they are, by other views.
+CREATE VIEW principals (id, email, name, active) AS SELECT NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE VIEW grants (principal_id, permission, scope) AS SELECT NULL, NULL, NULL WHERE 0;
+
+
+-- =====================================================================================================================
+-- Charter choir: choir/0001_organizations_and_members to choir/0014_page_works
 -- =====================================================================================================================
 
 CREATE TABLE organizations (
@@ -802,6 +922,22 @@ BEFORE UPDATE OF subdomain, type ON organizations
 WHEN NEW.subdomain IS NOT OLD.subdomain OR NEW.type IS NOT OLD.type
 BEGIN
     SELECT RAISE(ABORT, 'immutable: the subdomain and the type of an organization never change');
+END;
+
+CREATE TRIGGER organization_is_published AFTER INSERT ON organizations
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+CREATE TRIGGER organization_is_published_anew AFTER UPDATE OF name, contact_email ON organizations
+WHEN NEW.name IS NOT OLD.name OR NEW.contact_email IS NOT OLD.contact_email
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+CREATE TRIGGER organization_is_published_no_more AFTER DELETE ON organizations
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
 END;
 
 -- email_id and email_contact hold ciphertext; email_id_lookup is the keyed hash of the sign-in address.
@@ -1163,6 +1299,16 @@ BEGIN
     SELECT RAISE(ABORT, 'in_use: a copyright complaint refers to an edition of the work');
 END;
 
+CREATE TRIGGER work_is_published_anew AFTER UPDATE OF title, composer, lyricist ON works
+WHEN EXISTS (SELECT 1 FROM editions
+              WHERE work_id = NEW.id AND license_type = 'public_domain' AND deleted_at IS NULL)
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+-- One organization's works page by page, in the order of their ids.
+CREATE INDEX idx_works_org_id_id ON works (org_id, id);
+
 CREATE TABLE editions (
     id TEXT PRIMARY KEY NOT NULL,
     work_id TEXT NOT NULL REFERENCES works (id) ON DELETE CASCADE,
@@ -1218,6 +1364,30 @@ WHEN EXISTS (SELECT 1 FROM works WHERE id = OLD.work_id)
 BEGIN
     SELECT RAISE(ABORT, 'in_use: a copyright complaint refers to the edition');
 END;
+
+CREATE TRIGGER edition_is_published AFTER INSERT ON editions
+WHEN NEW.license_type = 'public_domain' AND NEW.deleted_at IS NULL
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+CREATE TRIGGER edition_is_published_anew
+AFTER UPDATE OF name, arranger, publisher, voicing, edition_type, license_type, notes, external_url, deleted_at
+ON editions
+WHEN (OLD.license_type = 'public_domain' AND OLD.deleted_at IS NULL)
+  OR (NEW.license_type = 'public_domain' AND NEW.deleted_at IS NULL)
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+CREATE TRIGGER edition_is_published_no_more AFTER DELETE ON editions
+WHEN OLD.license_type = 'public_domain' AND OLD.deleted_at IS NULL
+BEGIN
+    UPDATE vaultry_publication SET mark = hex(randomblob(8));
+END;
+
+-- Guests see the works of which an edition is free: found from either side without reading other editions.
+CREATE INDEX idx_editions_free ON editions (work_id) WHERE license_type = 'public_domain' AND deleted_at IS NULL;
 
 CREATE TABLE edition_sections (
     edition_id TEXT NOT NULL REFERENCES editions (id) ON DELETE CASCADE,
@@ -1694,3 +1864,720 @@ SELECT membership.member_id, matrix.permission, membership.org_id
         SELECT 1 FROM member_roles AS r
          WHERE r.member_id = membership.member_id AND r.org_id = membership.org_id
            AND instr(iif(o.type = 'umbrella', matrix.umbrella, matrix.collective), ' ' || r.role || ' '));
+
+
+-- =====================================================================================================================
+-- Charter band: band/0001_users_and_roles to band/0012_what_is_in_use_stays
+-- =====================================================================================================================
+
+-- email holds ciphertext; email_hash is the keyed hash of the normalised address.
+CREATE TABLE users (
+    id TEXT PRIMARY KEY NOT NULL,
+    email TEXT NOT NULL,
+    email_hash TEXT NOT NULL UNIQUE,
+    email_verified TEXT CHECK (email_verified GLOB '????-??-??T??:??:??.???Z'),
+    name TEXT CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 200),
+    image TEXT,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_users_deleted_at ON users (deleted_at);
+
+CREATE TABLE roles (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 60) UNIQUE,
+    display_name TEXT NOT NULL CHECK (display_name = trim(display_name) AND length(display_name) BETWEEN 1 AND 100),
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    type TEXT NOT NULL
+        CHECK (type IN
+            ('SUPER_ADMIN', 'ADMIN', 'DIRECTOR', 'STAFF', 'SECTION_LEADER', 'LIBRARIAN', 'MUSICIAN', 'PUBLIC')),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_roles_type ON roles (type);
+
+-- assigned_by may outlive the user it names.
+CREATE TABLE user_roles (
+    id TEXT PRIMARY KEY NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    role_id TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+    assigned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (assigned_at GLOB '????-??-??T??:??:??.???Z'),
+    assigned_by TEXT,
+    expires_at TEXT CHECK (expires_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE UNIQUE INDEX idx_user_roles_user_role ON user_roles (user_id, role_id);
+CREATE INDEX idx_user_roles_user_id ON user_roles (user_id);
+CREATE INDEX idx_user_roles_role_id ON user_roles (role_id);
+
+CREATE TABLE permissions (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL UNIQUE CHECK (name NOT GLOB '*[^a-z._]*' AND name GLOB '[a-z]*.[a-z]*'),
+    resource TEXT NOT NULL CHECK (resource = trim(resource) AND length(resource) BETWEEN 1 AND 60),
+    action TEXT NOT NULL CHECK (action = trim(action) AND length(action) BETWEEN 1 AND 60),
+    scope TEXT CHECK (scope IN ('all', 'assigned', 'own', 'section', 'public')),
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_permissions_resource_action ON permissions (resource, action);
+
+CREATE TABLE role_permissions (
+    id TEXT PRIMARY KEY NOT NULL,
+    role_id TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+    permission_id TEXT NOT NULL REFERENCES permissions (id) ON DELETE CASCADE,
+    UNIQUE (role_id, permission_id)
+) STRICT;
+CREATE INDEX idx_role_permissions_role_id ON role_permissions (role_id);
+CREATE INDEX idx_role_permissions_permission_id ON role_permissions (permission_id);
+
+-- email, phone and the emergency columns hold ciphertext. leave_date ends the membership; a leave of absence has none.
+CREATE TABLE members (
+    id TEXT PRIMARY KEY NOT NULL,
+    user_id TEXT REFERENCES users (id) ON DELETE SET NULL UNIQUE,
+    first_name TEXT NOT NULL CHECK (first_name = trim(first_name) AND length(first_name) BETWEEN 1 AND 100),
+    last_name TEXT NOT NULL CHECK (last_name = trim(last_name) AND length(last_name) BETWEEN 1 AND 100),
+    email TEXT,
+    email_hash TEXT,
+    phone TEXT,
+    profile_photo TEXT,
+    status TEXT NOT NULL DEFAULT 'PENDING'
+        CHECK (status IN ('ACTIVE', 'INACTIVE', 'LEAVE_OF_ABSENCE', 'ALUMNI', 'AUDITION', 'PENDING')),
+    join_date TEXT CHECK (join_date GLOB '????-??-??T??:??:??.???Z'),
+    leave_date TEXT CHECK (leave_date GLOB '????-??-??T??:??:??.???Z'),
+    emergency_name TEXT,
+    emergency_phone TEXT,
+    emergency_email TEXT,
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 4000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK (leave_date IS NULL OR join_date IS NULL OR leave_date >= join_date),
+    CHECK ((email IS NULL) = (email_hash IS NULL))
+) STRICT;
+CREATE INDEX idx_members_any_status ON members (status);
+CREATE INDEX idx_members_status ON members (status) WHERE deleted_at IS NULL;
+CREATE INDEX idx_members_last_name_first_name ON members (last_name, first_name);
+CREATE INDEX idx_members_deleted_at ON members (deleted_at);
+CREATE INDEX idx_members_email_hash ON members (email_hash);
+
+CREATE TABLE instruments (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 100) UNIQUE,
+    family TEXT NOT NULL CHECK (family IN ('Woodwind', 'Brass', 'Percussion', 'String', 'Keyboard')),
+    sort_order INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_instruments_family ON instruments (family);
+CREATE INDEX idx_instruments_sort_order ON instruments (sort_order);
+
+CREATE TRIGGER instrument_in_use_stays
+BEFORE DELETE ON instruments
+WHEN EXISTS (SELECT 1 FROM member_instruments WHERE instrument_id = OLD.id)
+  OR EXISTS (SELECT 1 FROM music_parts WHERE instrument_id = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'in_use: a member plays the instrument, or a part is written for it');
+END;
+
+CREATE TABLE member_instruments (
+    id TEXT PRIMARY KEY NOT NULL,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    instrument_id TEXT NOT NULL REFERENCES instruments (id) ON DELETE RESTRICT,
+    is_primary INTEGER NOT NULL DEFAULT 0 CHECK (is_primary IN (0, 1)),
+    UNIQUE (member_id, instrument_id)
+) STRICT;
+CREATE INDEX idx_member_instruments_member_id ON member_instruments (member_id);
+CREATE INDEX idx_member_instruments_instrument_id ON member_instruments (instrument_id);
+CREATE UNIQUE INDEX idx_member_instruments_primary ON member_instruments (member_id) WHERE is_primary = 1;
+
+CREATE TABLE sections (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 100) UNIQUE,
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    sort_order INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_sections_sort_order ON sections (sort_order);
+
+CREATE TRIGGER section_in_use_stays
+BEFORE DELETE ON sections
+WHEN EXISTS (SELECT 1 FROM member_sections WHERE section_id = OLD.id)
+  OR EXISTS (SELECT 1 FROM event_notes WHERE target_section = OLD.id)
+BEGIN
+    SELECT RAISE(ABORT, 'in_use: a member sits in the section, or a note is meant for it');
+END;
+
+CREATE TABLE member_sections (
+    id TEXT PRIMARY KEY NOT NULL,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    section_id TEXT NOT NULL REFERENCES sections (id) ON DELETE RESTRICT,
+    is_leader INTEGER NOT NULL DEFAULT 0 CHECK (is_leader IN (0, 1)),
+    assigned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (assigned_at GLOB '????-??-??T??:??:??.???Z'),
+    UNIQUE (member_id, section_id)
+) STRICT;
+CREATE INDEX idx_member_sections_member_id ON member_sections (member_id);
+CREATE INDEX idx_member_sections_section_id ON member_sections (section_id);
+
+CREATE TABLE persons (
+    id TEXT PRIMARY KEY NOT NULL,
+    first_name TEXT NOT NULL CHECK (first_name = trim(first_name) AND length(first_name) <= 100),
+    last_name TEXT NOT NULL CHECK (last_name = trim(last_name) AND length(last_name) BETWEEN 1 AND 100),
+    full_name TEXT NOT NULL
+        CHECK (full_name = CASE WHEN first_name = '' THEN last_name ELSE last_name || ', ' || first_name END),
+    bio TEXT CHECK (bio = trim(bio) AND length(bio) BETWEEN 1 AND 4000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_persons_last_name_first_name ON persons (last_name, first_name);
+CREATE INDEX idx_persons_full_name ON persons (full_name COLLATE NOCASE);
+
+CREATE TABLE publishers (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 200) UNIQUE,
+    website TEXT,
+    contact_info TEXT CHECK (contact_info = trim(contact_info) AND length(contact_info) BETWEEN 1 AND 1000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+
+CREATE TABLE music_pieces (
+    id TEXT PRIMARY KEY NOT NULL,
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    subtitle TEXT CHECK (subtitle = trim(subtitle) AND length(subtitle) BETWEEN 1 AND 200),
+    composer_id TEXT REFERENCES persons (id) ON DELETE SET NULL,
+    arranger_id TEXT REFERENCES persons (id) ON DELETE SET NULL,
+    publisher_id TEXT REFERENCES publishers (id) ON DELETE SET NULL,
+    difficulty TEXT CHECK (difficulty IN ('GRADE_1', 'GRADE_2', 'GRADE_3', 'GRADE_4', 'GRADE_5', 'GRADE_6')),
+    duration INTEGER CHECK (duration > 0),
+    genre TEXT CHECK (genre = trim(genre) AND length(genre) BETWEEN 1 AND 100),
+    style TEXT CHECK (style = trim(style) AND length(style) BETWEEN 1 AND 100),
+    instrumentation TEXT CHECK (instrumentation = trim(instrumentation) AND length(instrumentation) BETWEEN 1 AND 2000),
+    tags TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags) AND json_type(tags) = 'array'),
+    catalog_number TEXT
+        CHECK (catalog_number = trim(catalog_number) AND length(catalog_number) BETWEEN 1 AND 100) UNIQUE,
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 4000),
+    performance_history TEXT
+        CHECK (performance_history = trim(performance_history) AND length(performance_history) BETWEEN 1 AND 4000),
+    is_archived INTEGER NOT NULL DEFAULT 0 CHECK (is_archived IN (0, 1)),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_music_pieces_title ON music_pieces (title);
+CREATE INDEX idx_music_pieces_composer_id ON music_pieces (composer_id);
+CREATE INDEX idx_music_pieces_difficulty ON music_pieces (difficulty);
+CREATE INDEX idx_music_pieces_is_archived ON music_pieces (is_archived);
+CREATE INDEX idx_music_pieces_deleted_at ON music_pieces (deleted_at);
+CREATE INDEX idx_music_pieces_arranger_id ON music_pieces (arranger_id) WHERE arranger_id IS NOT NULL;
+CREATE INDEX idx_music_pieces_publisher_id ON music_pieces (publisher_id) WHERE publisher_id IS NOT NULL;
+
+CREATE TRIGGER music_pieces_fts_follows_insert AFTER INSERT ON music_pieces
+BEGIN
+    INSERT INTO music_pieces_fts (piece_id, title, subtitle, notes) VALUES (NEW.id, NEW.title, NEW.subtitle, NEW.notes);
+END;
+
+CREATE TRIGGER music_pieces_fts_follows_update AFTER UPDATE OF title, subtitle, notes ON music_pieces
+BEGIN
+    DELETE FROM music_pieces_fts WHERE piece_id = OLD.id;
+    INSERT INTO music_pieces_fts (piece_id, title, subtitle, notes) VALUES (NEW.id, NEW.title, NEW.subtitle, NEW.notes);
+END;
+
+CREATE TRIGGER music_pieces_fts_follows_delete AFTER DELETE ON music_pieces
+BEGIN
+    DELETE FROM music_pieces_fts WHERE piece_id = OLD.id;
+END;
+
+CREATE TRIGGER music_pieces_title_tri_follows_insert AFTER INSERT ON music_pieces
+BEGIN
+    INSERT INTO music_pieces_title_tri (piece_id, title) VALUES (NEW.id, NEW.title);
+END;
+
+CREATE TRIGGER music_pieces_title_tri_follows_update AFTER UPDATE OF title ON music_pieces
+BEGIN
+    DELETE FROM music_pieces_title_tri WHERE piece_id = OLD.id;
+    INSERT INTO music_pieces_title_tri (piece_id, title) VALUES (NEW.id, NEW.title);
+END;
+
+CREATE TRIGGER music_pieces_title_tri_follows_delete AFTER DELETE ON music_pieces
+BEGIN
+    DELETE FROM music_pieces_title_tri WHERE piece_id = OLD.id;
+END;
+
+CREATE VIRTUAL TABLE music_pieces_fts USING fts5(
+    piece_id UNINDEXED, title, subtitle, notes, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+
+CREATE TABLE 'music_pieces_fts_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'music_pieces_fts_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE 'music_pieces_fts_content'(id INTEGER PRIMARY KEY, c0, c1, c2, c3);
+
+CREATE TABLE 'music_pieces_fts_docsize'(id INTEGER PRIMARY KEY, sz BLOB);
+
+CREATE TABLE 'music_pieces_fts_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE music_pieces_title_tri USING fts5(piece_id UNINDEXED, title, tokenize = 'trigram');
+
+CREATE TABLE 'music_pieces_title_tri_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'music_pieces_title_tri_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE 'music_pieces_title_tri_content'(id INTEGER PRIMARY KEY, c0, c1);
+
+CREATE TABLE 'music_pieces_title_tri_docsize'(id INTEGER PRIMARY KEY, sz BLOB);
+
+CREATE TABLE 'music_pieces_title_tri_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE music_files (
+    id TEXT PRIMARY KEY NOT NULL,
+    piece_id TEXT NOT NULL REFERENCES music_pieces (id) ON DELETE CASCADE,
+    file_name TEXT NOT NULL CHECK (file_name = trim(file_name) AND length(file_name) BETWEEN 1 AND 255),
+    file_type TEXT NOT NULL
+        CHECK (file_type IN
+            ('FULL_SCORE', 'CONDUCTOR_SCORE', 'PART', 'CONDENSED_SCORE', 'AUDIO', 'LICENSING', 'OTHER')),
+    file_size INTEGER NOT NULL CONSTRAINT check_file_size CHECK (file_size > 0),
+    mime_type TEXT NOT NULL CHECK (mime_type = trim(mime_type) AND length(mime_type) BETWEEN 1 AND 100),
+    storage_key TEXT NOT NULL UNIQUE,
+    storage_url TEXT,
+    version INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    is_public INTEGER NOT NULL DEFAULT 0 CHECK (is_public IN (0, 1)),
+    uploaded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (uploaded_at GLOB '????-??-??T??:??:??.???Z'),
+    uploaded_by TEXT,
+    CHECK (NOT (is_public = 1 AND file_type = 'LICENSING'))
+) STRICT;
+CREATE INDEX idx_music_files_piece_id ON music_files (piece_id);
+CREATE INDEX idx_music_files_file_type ON music_files (file_type);
+
+-- A part's name tells one part of the piece from the others.
+CREATE TABLE music_parts (
+    id TEXT PRIMARY KEY NOT NULL,
+    piece_id TEXT NOT NULL REFERENCES music_pieces (id) ON DELETE CASCADE,
+    instrument_id TEXT NOT NULL REFERENCES instruments (id) ON DELETE RESTRICT,
+    part_name TEXT NOT NULL CHECK (part_name = trim(part_name) AND length(part_name) BETWEEN 1 AND 100),
+    file_id TEXT REFERENCES music_files (id) ON DELETE SET NULL,
+    is_optional INTEGER NOT NULL DEFAULT 0 CHECK (is_optional IN (0, 1)),
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 1000)
+) STRICT;
+CREATE INDEX idx_music_parts_piece_id ON music_parts (piece_id);
+CREATE INDEX idx_music_parts_instrument_id ON music_parts (instrument_id);
+CREATE INDEX idx_music_parts_file_id ON music_parts (file_id) WHERE file_id IS NOT NULL;
+CREATE UNIQUE INDEX idx_music_parts_name ON music_parts (piece_id, part_name COLLATE NOCASE);
+
+CREATE TRIGGER part_is_played_from_its_own_piece
+BEFORE INSERT ON music_parts
+WHEN NEW.file_id IS NOT NULL AND (SELECT piece_id FROM music_files WHERE id = NEW.file_id) IS NOT NEW.piece_id
+BEGIN
+    SELECT RAISE(ABORT, 'file_of_other_piece: a part is played from a file of its own piece');
+END;
+
+CREATE TRIGGER part_stays_with_its_own_piece
+BEFORE UPDATE OF piece_id, file_id ON music_parts
+WHEN NEW.file_id IS NOT NULL AND (SELECT piece_id FROM music_files WHERE id = NEW.file_id) IS NOT NEW.piece_id
+BEGIN
+    SELECT RAISE(ABORT, 'file_of_other_piece: a part is played from a file of its own piece');
+END;
+
+-- user_id names nobody for an anonymous download; it may outlive the user.
+CREATE TABLE file_downloads (
+    id TEXT PRIMARY KEY NOT NULL,
+    file_id TEXT NOT NULL REFERENCES music_files (id) ON DELETE CASCADE,
+    user_id TEXT,
+    downloaded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (downloaded_at GLOB '????-??-??T??:??:??.???Z'),
+    ip_address TEXT,
+    user_agent TEXT
+) STRICT;
+CREATE INDEX idx_file_downloads_file_id ON file_downloads (file_id);
+CREATE INDEX idx_file_downloads_user_id ON file_downloads (user_id);
+CREATE INDEX idx_file_downloads_downloaded_at ON file_downloads (downloaded_at);
+CREATE INDEX idx_file_downloads_file_user ON file_downloads (file_id, user_id);
+
+CREATE TABLE music_assignments (
+    id TEXT PRIMARY KEY NOT NULL,
+    piece_id TEXT NOT NULL REFERENCES music_pieces (id) ON DELETE CASCADE,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    part_name TEXT CHECK (part_name = trim(part_name) AND length(part_name) BETWEEN 1 AND 100),
+    priority INTEGER CHECK (priority > 0),
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 4000),
+    assigned_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (assigned_at GLOB '????-??-??T??:??:??.???Z'),
+    assigned_by TEXT,
+    due_date TEXT CHECK (due_date GLOB '????-??-??T??:??:??.???Z'),
+    part_id TEXT REFERENCES music_parts (id) ON DELETE SET NULL,
+    status TEXT NOT NULL DEFAULT 'ASSIGNED'
+        CHECK (status IN ('ASSIGNED', 'PICKED_UP', 'RETURNED', 'OVERDUE', 'LOST', 'DAMAGED')),
+    picked_up_at TEXT CHECK (picked_up_at GLOB '????-??-??T??:??:??.???Z'),
+    returned_at TEXT CHECK (returned_at GLOB '????-??-??T??:??:??.???Z'),
+    condition TEXT CHECK (condition = trim(condition) AND length(condition) BETWEEN 1 AND 100),
+    missing_since TEXT CHECK (missing_since GLOB '????-??-??T??:??:??.???Z'),
+    missing_notes TEXT CHECK (missing_notes = trim(missing_notes) AND length(missing_notes) BETWEEN 1 AND 4000),
+    CHECK (status <> 'LOST' OR (missing_since IS NOT NULL AND missing_notes IS NOT NULL)),
+    CHECK (status NOT IN ('RETURNED', 'DAMAGED') OR returned_at IS NOT NULL)
+) STRICT;
+CREATE INDEX idx_music_assignments_piece_id ON music_assignments (piece_id);
+CREATE INDEX idx_music_assignments_member_id ON music_assignments (member_id);
+CREATE INDEX idx_music_assignments_due_date ON music_assignments (due_date);
+CREATE INDEX idx_music_assignments_status ON music_assignments (status);
+CREATE INDEX idx_music_assignments_part_id ON music_assignments (part_id) WHERE part_id IS NOT NULL;
+
+-- A part is out once with one member; in a later season it may be given out again. Without a part name it is the piece.
+CREATE UNIQUE INDEX idx_music_assignments_open ON music_assignments (piece_id, member_id, coalesce(part_name,
+        '')) WHERE status IN ('ASSIGNED', 'PICKED_UP', 'OVERDUE');
+
+CREATE TRIGGER assignment_names_a_part_of_its_piece
+BEFORE INSERT ON music_assignments
+WHEN NEW.part_id IS NOT NULL AND (SELECT piece_id FROM music_parts WHERE id = NEW.part_id) IS NOT NEW.piece_id
+BEGIN
+    SELECT RAISE(ABORT, 'part_of_other_piece: an assignment names a part of its own piece');
+END;
+
+CREATE TRIGGER finished_assignment_stays_finished
+BEFORE UPDATE OF status ON music_assignments
+WHEN OLD.status IN ('RETURNED', 'LOST', 'DAMAGED') AND NEW.status IS NOT OLD.status
+BEGIN
+    SELECT RAISE(ABORT, 'invalid_transition: returned, lost and damaged are final');
+END;
+
+CREATE TABLE venues (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL CHECK (name = trim(name) AND length(name) BETWEEN 1 AND 200),
+    address TEXT CHECK (address = trim(address) AND length(address) BETWEEN 1 AND 200),
+    city TEXT CHECK (city = trim(city) AND length(city) BETWEEN 1 AND 200),
+    state TEXT CHECK (state = trim(state) AND length(state) BETWEEN 1 AND 200),
+    zip_code TEXT CHECK (zip_code = trim(zip_code) AND length(zip_code) BETWEEN 1 AND 200),
+    directions TEXT CHECK (directions = trim(directions) AND length(directions) BETWEEN 1 AND 2000),
+    parking TEXT CHECK (parking = trim(parking) AND length(parking) BETWEEN 1 AND 2000),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_venues_name ON venues (name);
+
+-- program_order: the programme in playing order, [{"piece_id", "notes"}]; it may name a piece twice.
+CREATE TABLE events (
+    id TEXT PRIMARY KEY NOT NULL,
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 4000),
+    type TEXT NOT NULL CHECK (type IN ('CONCERT', 'REHEARSAL', 'SECTIONAL', 'BOARD_MEETING', 'SOCIAL', 'OTHER')),
+    start_time TEXT NOT NULL CHECK (start_time GLOB '????-??-??T??:??:??.???Z'),
+    end_time TEXT NOT NULL CHECK (end_time GLOB '????-??-??T??:??:??.???Z'),
+    location TEXT CHECK (location = trim(location) AND length(location) BETWEEN 1 AND 200),
+    venue_id TEXT REFERENCES venues (id) ON DELETE SET NULL,
+    call_time TEXT CHECK (call_time GLOB '????-??-??T??:??:??.???Z'),
+    dress_code TEXT CHECK (dress_code = trim(dress_code) AND length(dress_code) BETWEEN 1 AND 200),
+    program_order TEXT CHECK (program_order IS NULL OR json_valid(program_order)),
+    is_cancelled INTEGER NOT NULL DEFAULT 0 CHECK (is_cancelled IN (0, 1)),
+    is_published INTEGER NOT NULL DEFAULT 0 CHECK (is_published IN (0, 1)),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z'),
+    CONSTRAINT check_event_times CHECK (end_time > start_time),
+    CHECK (call_time IS NULL OR call_time <= start_time)
+) STRICT;
+CREATE INDEX idx_events_type ON events (type);
+CREATE INDEX idx_events_any_start_time ON events (start_time);
+CREATE INDEX idx_events_start_time ON events (start_time) WHERE is_cancelled = 0;
+CREATE INDEX idx_events_is_published ON events (is_published);
+CREATE INDEX idx_events_deleted_at ON events (deleted_at);
+CREATE INDEX idx_events_venue_id ON events (venue_id) WHERE venue_id IS NOT NULL;
+
+-- Each piece of the programme once, in the order of its first appearance.
+CREATE TABLE event_music (
+    id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    piece_id TEXT NOT NULL REFERENCES music_pieces (id) ON DELETE CASCADE,
+    sort_order INTEGER NOT NULL DEFAULT 0 CHECK (sort_order >= 0),
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 1000),
+    UNIQUE (event_id, piece_id)
+) STRICT;
+CREATE INDEX idx_event_music_event_id ON event_music (event_id);
+CREATE INDEX idx_event_music_piece_id ON event_music (piece_id);
+
+-- target_section may outlive the section it names.
+CREATE TABLE event_notes (
+    id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    title TEXT CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    content TEXT NOT NULL CHECK (content = trim(content) AND length(content) BETWEEN 1 AND 4000),
+    is_public INTEGER NOT NULL DEFAULT 0 CHECK (is_public IN (0, 1)),
+    target_section TEXT,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    created_by TEXT,
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK (NOT (is_public = 1 AND target_section IS NOT NULL))
+) STRICT;
+CREATE INDEX idx_event_notes_event_id ON event_notes (event_id);
+
+CREATE TABLE attendance (
+    id TEXT PRIMARY KEY NOT NULL,
+    event_id TEXT NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    member_id TEXT NOT NULL REFERENCES members (id) ON DELETE CASCADE,
+    status TEXT NOT NULL CHECK (status IN ('PRESENT', 'ABSENT', 'EXCUSED', 'LATE', 'LEFT_EARLY')),
+    notes TEXT CHECK (notes = trim(notes) AND length(notes) BETWEEN 1 AND 1000),
+    marked_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (marked_at GLOB '????-??-??T??:??:??.???Z'),
+    marked_by TEXT
+) STRICT;
+CREATE UNIQUE INDEX idx_attendance_event_member ON attendance (event_id, member_id);
+CREATE INDEX idx_attendance_event_id ON attendance (event_id);
+CREATE INDEX idx_attendance_member_id ON attendance (member_id);
+CREATE INDEX idx_attendance_status ON attendance (status);
+
+-- A CHECK may not read the clock; a trigger may.
+CREATE TRIGGER check_attendance_dates_insert
+BEFORE INSERT ON attendance
+WHEN NEW.marked_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+BEGIN
+    SELECT RAISE(ABORT, 'marked_in_future: a mark is not made in the future');
+END;
+
+CREATE TRIGGER check_attendance_dates_update
+BEFORE UPDATE OF marked_at ON attendance
+WHEN NEW.marked_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+BEGIN
+    SELECT RAISE(ABORT, 'marked_in_future: a mark is not made in the future');
+END;
+
+CREATE TABLE pages (
+    id TEXT PRIMARY KEY NOT NULL,
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    slug TEXT NOT NULL CHECK (slug = trim(slug) AND length(slug) BETWEEN 1 AND 200) UNIQUE,
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    content TEXT NOT NULL CHECK (json_valid(content)),
+    raw_markdown TEXT,
+    meta_title TEXT CHECK (meta_title = trim(meta_title) AND length(meta_title) BETWEEN 1 AND 200),
+    meta_description TEXT
+        CHECK (meta_description = trim(meta_description) AND length(meta_description) BETWEEN 1 AND 500),
+    meta_keywords TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(meta_keywords) AND json_type(meta_keywords) = 'array'),
+    og_image TEXT,
+    status TEXT NOT NULL DEFAULT 'DRAFT' CHECK (status IN ('DRAFT', 'SCHEDULED', 'PUBLISHED', 'ARCHIVED')),
+    published_at TEXT CHECK (published_at GLOB '????-??-??T??:??:??.???Z'),
+    scheduled_for TEXT CHECK (scheduled_for GLOB '????-??-??T??:??:??.???Z'),
+    version INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
+    parent_version_id TEXT,
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    created_by TEXT,
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_by TEXT,
+    deleted_at TEXT CHECK (deleted_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK (status <> 'SCHEDULED' OR scheduled_for IS NOT NULL),
+    CHECK (status <> 'PUBLISHED' OR published_at IS NOT NULL)
+) STRICT;
+CREATE INDEX idx_pages_status ON pages (status);
+CREATE INDEX idx_pages_published_at ON pages (published_at);
+CREATE INDEX idx_pages_scheduled_for ON pages (scheduled_for) WHERE status = 'SCHEDULED';
+
+CREATE TRIGGER pages_fts_follows_insert AFTER INSERT ON pages
+BEGIN
+    INSERT INTO pages_fts (page_id, title, description, raw_markdown)
+    VALUES (NEW.id, NEW.title, NEW.description, NEW.raw_markdown);
+END;
+
+CREATE TRIGGER pages_fts_follows_update AFTER UPDATE OF title, description, raw_markdown ON pages
+BEGIN
+    DELETE FROM pages_fts WHERE page_id = OLD.id;
+    INSERT INTO pages_fts (page_id, title, description, raw_markdown)
+    VALUES (NEW.id, NEW.title, NEW.description, NEW.raw_markdown);
+END;
+
+CREATE TRIGGER pages_fts_follows_delete AFTER DELETE ON pages
+BEGIN
+    DELETE FROM pages_fts WHERE page_id = OLD.id;
+END;
+
+CREATE VIRTUAL TABLE pages_fts USING fts5(
+    page_id UNINDEXED, title, description, raw_markdown, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+
+CREATE TABLE 'pages_fts_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'pages_fts_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE 'pages_fts_content'(id INTEGER PRIMARY KEY, c0, c1, c2, c3);
+
+CREATE TABLE 'pages_fts_docsize'(id INTEGER PRIMARY KEY, sz BLOB);
+
+CREATE TABLE 'pages_fts_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE page_versions (
+    id TEXT PRIMARY KEY NOT NULL,
+    page_id TEXT NOT NULL REFERENCES pages (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    content TEXT NOT NULL CHECK (json_valid(content)),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    created_by TEXT,
+    UNIQUE (page_id, version)
+) STRICT;
+CREATE INDEX idx_page_versions_page_id ON page_versions (page_id);
+
+CREATE TRIGGER page_version_is_never_rewritten
+BEFORE UPDATE ON page_versions
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a version of a page stays as it was written');
+END;
+
+CREATE TABLE media_assets (
+    id TEXT PRIMARY KEY NOT NULL,
+    file_name TEXT NOT NULL CHECK (file_name = trim(file_name) AND length(file_name) BETWEEN 1 AND 255),
+    file_size INTEGER NOT NULL CHECK (file_size > 0),
+    mime_type TEXT NOT NULL CHECK (mime_type = trim(mime_type) AND length(mime_type) BETWEEN 1 AND 100),
+    storage_key TEXT NOT NULL,
+    storage_url TEXT,
+    title TEXT CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 255),
+    alt_text TEXT CHECK (alt_text = trim(alt_text) AND length(alt_text) BETWEEN 1 AND 500),
+    caption TEXT CHECK (caption = trim(caption) AND length(caption) BETWEEN 1 AND 1000),
+    tags TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags) AND json_type(tags) = 'array'),
+    width INTEGER CHECK (width > 0),
+    height INTEGER CHECK (height > 0),
+    uploaded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (uploaded_at GLOB '????-??-??T??:??:??.???Z'),
+    uploaded_by TEXT
+) STRICT;
+CREATE INDEX idx_media_assets_mime_type ON media_assets (mime_type);
+CREATE INDEX idx_media_assets_uploaded_at ON media_assets (uploaded_at);
+
+-- target_roles: names of roles; an empty list means everybody.
+CREATE TABLE announcements (
+    id TEXT PRIMARY KEY NOT NULL,
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 200),
+    content TEXT NOT NULL CHECK (content = trim(content) AND length(content) BETWEEN 1 AND 20000),
+    target_roles TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(target_roles) AND json_type(target_roles) = 'array'),
+    is_urgent INTEGER NOT NULL DEFAULT 0 CHECK (is_urgent IN (0, 1)),
+    status TEXT NOT NULL DEFAULT 'DRAFT' CHECK (status IN ('DRAFT', 'SCHEDULED', 'PUBLISHED', 'ARCHIVED')),
+    publish_at TEXT CHECK (publish_at GLOB '????-??-??T??:??:??.???Z'),
+    published_at TEXT CHECK (published_at GLOB '????-??-??T??:??:??.???Z'),
+    expires_at TEXT CHECK (expires_at GLOB '????-??-??T??:??:??.???Z'),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    created_by TEXT,
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    CHECK (status <> 'SCHEDULED' OR publish_at IS NOT NULL),
+    CHECK (status <> 'PUBLISHED' OR published_at IS NOT NULL)
+) STRICT;
+CREATE INDEX idx_announcements_status ON announcements (status);
+CREATE INDEX idx_announcements_publish_at ON announcements (publish_at);
+CREATE INDEX idx_announcements_published_at ON announcements (published_at);
+CREATE INDEX idx_announcements_expires_at ON announcements (expires_at);
+
+-- dedupe_key makes every producer safe to repeat.
+CREATE TABLE user_notifications (
+    id TEXT PRIMARY KEY NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    type TEXT NOT NULL
+        CHECK (type IN ('ANNOUNCEMENT', 'EVENT_REMINDER', 'MUSIC_ASSIGNMENT', 'ATTENDANCE_REMINDER', 'SYSTEM')),
+    title TEXT NOT NULL CHECK (title = trim(title) AND length(title) BETWEEN 1 AND 300),
+    message TEXT NOT NULL CHECK (length(message) <= 203),
+    link_url TEXT,
+    link_text TEXT,
+    announcement_id TEXT REFERENCES announcements (id) ON DELETE SET NULL,
+    event_id TEXT,
+    is_read INTEGER NOT NULL DEFAULT 0 CHECK (is_read IN (0, 1)),
+    read_at TEXT CHECK (read_at GLOB '????-??-??T??:??:??.???Z'),
+    created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    dedupe_key TEXT UNIQUE,
+    CHECK ((is_read = 1) = (read_at IS NOT NULL))
+) STRICT;
+CREATE INDEX idx_user_notifications_user_id ON user_notifications (user_id);
+CREATE INDEX idx_user_notifications_is_read ON user_notifications (is_read);
+CREATE INDEX idx_user_notifications_created_at ON user_notifications (created_at);
+CREATE INDEX idx_user_notifications_announcement_id ON user_notifications (announcement_id) WHERE
+        announcement_id IS NOT NULL;
+
+-- sender_id and recipients may outlive the users they name; the sender's name is copied when the message is sent.
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY NOT NULL,
+    subject TEXT NOT NULL CHECK (subject = trim(subject) AND length(subject) BETWEEN 1 AND 200),
+    body TEXT NOT NULL CHECK (body = trim(body) AND length(body) BETWEEN 1 AND 20000),
+    sender_id TEXT NOT NULL,
+    sender_name TEXT NOT NULL CHECK (sender_name = trim(sender_name) AND length(sender_name) BETWEEN 1 AND 200),
+    recipients TEXT NOT NULL CHECK (json_valid(recipients) AND json_type(recipients) = 'array'),
+    sent_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (sent_at GLOB '????-??-??T??:??:??.???Z')
+) STRICT;
+CREATE INDEX idx_messages_sender_id ON messages (sender_id);
+CREATE INDEX idx_messages_sent_at ON messages (sent_at);
+
+CREATE TRIGGER message_is_never_edited
+BEFORE UPDATE OF subject, body, sender_id, recipients, sent_at ON messages
+BEGIN
+    SELECT RAISE(ABORT, 'immutable: a message stays as it was sent');
+END;
+
+CREATE TABLE system_settings (
+    id TEXT PRIMARY KEY NOT NULL,
+    key TEXT NOT NULL UNIQUE CHECK (key GLOB '[a-z]*' AND key NOT GLOB '*[^a-z0-9_.]*'),
+    value TEXT NOT NULL,
+    description TEXT CHECK (description = trim(description) AND length(description) BETWEEN 1 AND 500),
+    updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        CHECK (updated_at GLOB '????-??-??T??:??:??.???Z'),
+    updated_by TEXT
+) STRICT;
+
+CREATE VIEW principals (id, email, name, active) AS
+SELECT id, email_hash, coalesce(name, 'user'), deleted_at IS NULL FROM users;
+
+-- Roles that count now.
+CREATE VIEW held_roles (user_id, role_id, type) AS
+SELECT held.user_id, held.role_id, r.type
+  FROM user_roles AS held JOIN roles AS r ON r.id = held.role_id
+ WHERE held.expires_at IS NULL OR held.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now');
+
+-- Somebody without a role has what the public has. A super administrator passes every check.
+CREATE VIEW held_permissions (user_id, permission) AS
+SELECT held.user_id, p.name
+  FROM held_roles AS held
+  JOIN role_permissions AS rp ON rp.role_id = held.role_id
+  JOIN permissions AS p ON p.id = rp.permission_id
+UNION
+SELECT held.user_id, p.name FROM held_roles AS held JOIN permissions AS p WHERE held.type = 'SUPER_ADMIN'
+UNION
+SELECT u.id, p.name
+  FROM users AS u
+  JOIN roles AS r ON r.type = 'PUBLIC'
+  JOIN role_permissions AS rp ON rp.role_id = r.id
+  JOIN permissions AS p ON p.id = rp.permission_id
+ WHERE NOT EXISTS (SELECT 1 FROM held_roles AS held WHERE held.user_id = u.id);
+
+-- `x.y.all` stands for every narrower scope of the same action.
+CREATE VIEW grants (principal_id, permission, scope) AS
+SELECT held.user_id, held.permission, ''
+  FROM held_permissions AS held JOIN users AS u ON u.id = held.user_id AND u.deleted_at IS NULL
+UNION
+SELECT held.user_id, substr(held.permission, 1, length(held.permission) - 3) || narrower.column1, ''
+  FROM held_permissions AS held
+  JOIN users AS u ON u.id = held.user_id AND u.deleted_at IS NULL
+  JOIN (VALUES ('section'), ('assigned'), ('own'), ('public')) AS narrower
+ WHERE held.permission GLOB '*.*.all';

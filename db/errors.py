@@ -23,6 +23,10 @@ VaultError                 internal             our fault; detail goes to the lo
 """
 
 
+Details = str | list[dict[str, str]]
+"""What an error says beyond its message: a text, or a list of what there is to choose from."""
+
+
 class VaultError(Exception):
     """The root. `code` is stable and part of the interface; the message is for people."""
 
@@ -34,7 +38,7 @@ class VaultError(Exception):
         *,
         code: str | None = None,
         field: str | None = None,
-        details: str | None = None,
+        details: Details | None = None,
         hint: str | None = None,
         retry_after_s: int | None = None,
     ) -> None:
@@ -118,6 +122,8 @@ class RangeUnsatisfiable(VaultError):
     """The page asked for lies outside the rows."""
 
     code = "range_not_satisfiable"
+    total: int | None = None
+    """How many rows there are, where they were counted."""
 
 
 class RateLimited(VaultError):

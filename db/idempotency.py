@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.clock import Moment
 from db.errors import Conflict, Invalid
-from db.transaction import WriteTx
+from db.transaction import ReadTx, WriteTx
 
 KEY_CHARACTERS = 255
 KEPT_DAYS = 7
@@ -30,26 +30,47 @@ def answer_once(
     A failing answer stores nothing, so the request may be repeated. Raises Invalid for a key that is too long or
     empty, Conflict (idempotency_key_reused) when the key came with another request before.
     """
-    if not 1 <= len(key) <= KEY_CHARACTERS or not key.isprintable():
-        raise Invalid(f"got an Idempotency-Key of {len(key)} characters, wanted 1 to {KEY_CHARACTERS} printable ones")
-    stored = tx.row(
-        "SELECT digest, answer FROM vaultry_idempotency WHERE actor = :actor AND key = :key", actor=actor_id, key=key
-    )
+    stored = find_answer(tx, actor_id, key, digest)
     if stored is not None:
-        if stored["digest"] != digest:
-            raise Conflict("this Idempotency-Key came with a different request before", code="idempotency_key_reused")
-        replayed: dict[str, Any] = json.loads(stored["answer"])
+        replayed: dict[str, Any] = json.loads(stored.answer)
         return replayed, True
     given = answer()
-    tx.insert(
-        "vaultry_idempotency",
+    keep_answer(tx, actor_id, key, digest, json.dumps(given, ensure_ascii=False, separators=(",", ":")), now)
+    return given, False
+
+
+class Stored(NamedTuple):
+    """What is kept under a key. answer: JSON text. created_at: when it was first kept."""
+
+    answer: str
+    created_at: str
+
+
+def find_answer(tx: ReadTx, actor_id: str, key: str, digest: str) -> Stored | None:
+    """What is kept under the key, or None. Raises as `answer_once`."""
+    if not 1 <= len(key) <= KEY_CHARACTERS or not key.isprintable():
+        raise Invalid(f"got an Idempotency-Key of {len(key)} characters, wanted 1 to {KEY_CHARACTERS} printable ones")
+    found = tx.row(
+        "SELECT digest, answer, created_at FROM vaultry_idempotency WHERE actor = :actor AND key = :key",
         actor=actor_id,
         key=key,
-        digest=digest,
-        answer=json.dumps(given, ensure_ascii=False, separators=(",", ":")),
-        created_at=now.text,
     )
-    return given, False
+    if found is None:
+        return None
+    if found["digest"] != digest:
+        raise Conflict("this Idempotency-Key came with a different request before", code="idempotency_key_reused")
+    return Stored(found["answer"], found["created_at"])
+
+
+_KEEP = """
+INSERT INTO vaultry_idempotency (actor, key, digest, answer, created_at)
+VALUES (:actor, :key, :digest, :answer, :now) ON CONFLICT (actor, key) DO UPDATE SET answer = excluded.answer
+"""
+
+
+def keep_answer(tx: WriteTx, actor_id: str, key: str, digest: str, answer: str, now: Moment) -> None:
+    """Keep what to give again under the key; it replaces what was kept of the same request. answer: JSON text."""
+    tx.execute(_KEEP, actor=actor_id, key=key, digest=digest, answer=answer, now=now.text)
 
 
 def forget_old_answers(tx: WriteTx, now: Moment) -> int:

@@ -16,10 +16,19 @@ class Policy:
     permission: needed in the scope in effect; None = anybody, guests included.
     where: SQL over the table's own columns; may use :scope, :principal_id (NULL for guests and tokens) and :now.
     Inside it other tables are named `main.x`, so that no other resource's policy applies to them.
+    unless: a permission whose holders another policy of the list allows all these rows anyway. For them this one is
+    left out, and the condition that stays is one that an index answers.
     """
 
     permission: str | None
     where: str
+    unless: str | None = None
+
+    def open_to(self, principal: Principal) -> bool:
+        """Whether the policy may allow the caller anything that no other policy of its list does."""
+        if self.unless is not None and principal.may(self.unless):
+            return False
+        return self.permission is None or principal.may(self.permission)
 
 
 Supply = Callable[[Principal, Moment], SqlValue]

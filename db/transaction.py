@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
+from db.vault.guard import Guard
+
 SqlValue = str | int | float | bytes | None
 Row = sqlite3.Row
 
@@ -33,9 +35,17 @@ class Actor:
 class ReadTx:
     """A consistent snapshot of one vault. SQL is a literal; values are bound by name (`:title`)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, guard: Guard | None = None) -> None:
         connection.row_factory = sqlite3.Row
         self._connection = connection
+        self._guard = guard
+
+    @property
+    def raw(self) -> tuple[sqlite3.Connection, Guard]:
+        """The connection and its guard, for running SQL that somebody sent under rules of its own."""
+        if self._guard is None:
+            raise AssertionError("raw SQL runs on a connection of a vault")
+        return self._connection, self._guard
 
     def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
         return self._connection.execute(sql, values)
@@ -79,8 +89,10 @@ class WriteTx(ReadTx):
     watch: called when a statement was refused because changes of its table are not audited yet; True: try again.
     """
 
-    def __init__(self, connection: sqlite3.Connection, watch: Callable[[], bool] | None = None) -> None:
-        super().__init__(connection)
+    def __init__(
+        self, connection: sqlite3.Connection, watch: Callable[[], bool] | None = None, guard: Guard | None = None
+    ) -> None:
+        super().__init__(connection, guard)
         self._watch = watch
         # Who the work found out it is done for, inside the vault; replaces the Actor's id in the audit log.
         self.acting_as = ""

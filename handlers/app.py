@@ -3,14 +3,12 @@
 import functools
 import json
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeVar, cast
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,14 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match, Route
 
-from db.clock import Moment
 from db.errors import MethodNotAllowed, NotFound, TooLarge
-from db.events import Event, emit
+from db.events import emit
 from db.registry.signing_keys import PUBLISHED_SECONDS, jwks
 from handlers import rest, verbs
 from handlers.auth.routes import AUTH_ROUTES, CALLBACK, AuthRoute
 from handlers.call import Call
+from handlers.d1.routes import PREFIX as D1
+from handlers.d1.routes import ROUTES as D1_ROUTES
+from handlers.d1.routes import D1Route
 from handlers.errors import error_reply
+from handlers.http_answer import Served, body_of, headers_of, query_of, request_id_of
+from handlers.quick_read import ROWS, QuickReads
 from handlers.reply import Reply
 from handlers.services import Services
 from handlers.storage.routes import PREFIX as STORAGE
@@ -39,7 +41,6 @@ Serve = Callable[[Services, Call], Reply]
 # How a request's work gets off the event loop: a thread in a server; on Lambda, one request at a time, it stays.
 Run = Callable[[Callable[[], Reply]], Awaitable[Reply]]
 _FORM = "application/x-www-form-urlencoded"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _EXPOSED = (
     "Content-Range",
     "Content-Location",
@@ -74,26 +75,20 @@ DESCRIPTIONS = {
     "/{vault}/rest/v1": ("serving", "serve_rest"),
     "/{vault}/rest/v1/": ("serving", "serve_rest"),
 }
-QUERY_PARAMETERS = 1000
+# What anybody may read of all vaults together, and which function of handlers/public serves it.
+PUBLIC = {
+    "/public/v1/slugs/{slug}": "check_name",
+    "/public/v1/{charter}/{verb}": "show_list",
+}
 SHOWN_PATH_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """A route whose handler reads the body itself."""
+    """A route whose handler reads the body itself. package: the one below handlers that its module is in."""
 
-    route: StorageRoute
-
-
-@dataclass(frozen=True, slots=True)
-class Served(Event):
-    """One request answered. route: its pattern, '' for none; so no name or value of a tenant gets into the log."""
-
-    method: str
-    route: str
-    status: int
-    ms: float
-    request_id: str
+    route: StorageRoute | D1Route
+    package: str
 
 
 def create_app(services: Services, run: Run) -> Starlette:
@@ -107,15 +102,18 @@ def create_app(services: Services, run: Run) -> Starlette:
 
     tables = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS")
     routes = [
+        # First, for most requests are for rows, and routes are tried in turn.
+        route(ROWS, rest.serve_table, *tables),
         route("/healthz", _health, "GET"),
         route("/.well-known/jwks.json", _jwks, "GET"),
         *(route(known, _described(module, name), "GET") for known, (module, name) in DESCRIPTIONS.items()),
+        *(route(known, _public(name), "GET") for known, name in PUBLIC.items()),
         route("/{vault}/rest/v1/rpc/{verb}", verbs.serve_verb, *tables),
-        route("/{vault}/rest/v1/{table}", rest.serve_table, *tables),
         *(route(f"/{{vault}}/auth/v1/{known.path}", _signing_in(known), known.method) for known in AUTH_ROUTES),
         route(f"/auth/v1/{CALLBACK.path}", _signing_in(CALLBACK), CALLBACK.method),
         route("/{vault}/auth/v1/.well-known/jwks.json", _jwks, "GET"),
-        *(route(f"{STORAGE}{known.path}", _storing(known), *known.methods) for known in STORAGE_ROUTES),
+        *(route(f"{STORAGE}{known.path}", _named(known, "storage"), *known.methods) for known in STORAGE_ROUTES),
+        *(route(f"{D1}{known.path}", _named(known, "d1"), *known.methods) for known in D1_ROUTES),
     ]
 
     async def unrouted(request: Request, _: Exception) -> Response:
@@ -127,6 +125,16 @@ def create_app(services: Services, run: Run) -> Starlette:
     # It would answer a path with a slash too many by a redirect to whatever host the request named.
     app.router.redirect_slashes = False
     return app
+
+
+def _public(name: str) -> Serve:
+    """A handler of what is public, loaded as those of signing in are."""
+
+    def serve(services: Services, call: Call) -> Reply:
+        handler = cast("Serve", getattr(import_module("handlers.public"), name))
+        return handler(services, call)
+
+    return serve
 
 
 def _described(module: str, name: str) -> Serve:
@@ -149,24 +157,25 @@ def _signing_in(known: AuthRoute) -> Serve:
     return serve
 
 
-def _storing(known: StorageRoute) -> Serve | Streamed:
-    """A handler of files, loaded as above."""
+def _named(known: StorageRoute | D1Route, package: str) -> Serve | Streamed:
+    """A handler of files or of SQL, loaded as above."""
     if known.streams:
-        return Streamed(known)
+        return Streamed(known, package)
 
     def serve(services: Services, call: Call) -> Reply:
-        handler = cast("Serve", getattr(import_module(f"handlers.storage.{known.module}"), known.name))
+        handler = cast("Serve", getattr(import_module(f"handlers.{package}.{known.module}"), known.name))
         return handler(services, call)
 
     return serve
 
 
-async def _receive(services: Services, run: Run, known: StorageRoute, call: Call, request: Request) -> Reply:
+async def _receive(services: Services, run: Run, streamed: Streamed, call: Call, request: Request) -> Reply:
     """Serve a request whose handler reads the body as it comes."""
     from handlers.storage.intake import Begin, receive  # as the handler: only uploads need it
 
     try:
-        begin = cast("Begin", getattr(import_module(f"handlers.storage.{known.module}"), known.name))
+        known = streamed.route
+        begin = cast("Begin", getattr(import_module(f"handlers.{streamed.package}.{known.module}"), known.name))
         reply = await receive(begin, services, run, call, request.stream())
     except Exception as exc:
         reply = error_reply(exc, call.request_id)
@@ -181,14 +190,14 @@ async def _respond(services: Services, run: Run, serve: Serve | Streamed, path: 
     """Read the request, serve it off the loop, turn what comes back into HTTP."""
     started = time.perf_counter()
     now = services.clock()
-    request_id = _request_id(request, now)
+    request_id = request_id_of(request.headers.get("x-request-id", ""), now)
     try:
         body = b"" if isinstance(serve, Streamed) else await _read_body(request, services.settings.max_body_bytes)
         call = Call(
             method=request.method,
-            url_path=request.url.path,
+            url_path=request.scope["path"],
             path=request.path_params,
-            query=_query(request.url.query),
+            query=query_of(request.scope["query_string"]),
             headers=_headers(request, body),
             body=body,
             request_id=request_id,
@@ -196,13 +205,15 @@ async def _respond(services: Services, run: Run, serve: Serve | Streamed, path: 
             address=_address(request, services.settings.proxies),
         )
         if isinstance(serve, Streamed):
-            reply = await _receive(services, run, serve.route, call, request)
+            reply = await _receive(services, run, serve, call, request)
         else:
             reply = await run(functools.partial(_serve, serve, services, call))
     except Exception as exc:
         reply = error_reply(exc, request_id)
     if reply.status >= 400 and path.startswith(STORAGE):
         reply = storage_error(reply, path)
+    if reply.status >= 400 and path.startswith(D1):
+        reply = _d1_error(reply)
     if "/auth/v1/" in path:
         reply = reply.with_headers(_AUTH_VERSION)
     elapsed_ms = (time.perf_counter() - started) * 1000
@@ -224,12 +235,6 @@ def _serve(serve: Serve, services: Services, call: Call) -> Reply:
     return reply
 
 
-def _request_id(request: Request, now: Moment) -> str:
-    """The id the client chose, if it is a plain word, else a new one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else now.new_id()
-
-
 def _address(request: Request, proxies: int) -> str:
     """The caller's network address. proxies: how many stand in front, each of which added the one it saw."""
     seen = "" if request.client is None else request.client.host
@@ -238,14 +243,6 @@ def _address(request: Request, proxies: int) -> str:
     # What comes before the ones our own proxies added may be made up by the caller.
     told = [part.strip() for value in request.headers.getlist("x-forwarded-for") for part in value.split(",")]
     return told[-proxies] if len(told) >= proxies else seen
-
-
-def _query(text: str) -> list[tuple[str, str]]:
-    """Names and values of a query string. Raises TooLarge."""
-    count = text.count("&") + 1
-    if count > QUERY_PARAMETERS:
-        raise TooLarge(f"got {count} query parameters, the limit is {QUERY_PARAMETERS}")
-    return parse_qsl(text, keep_blank_values=True)
 
 
 def _headers(request: Request, body: bytes) -> list[tuple[str, str]]:
@@ -276,17 +273,23 @@ async def _read_body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
+class _Whole(Response):
+    """An answer whose headers are ready: Starlette's way of adding them one by one costs as much as a read of a row."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        self.raw_headers = headers
+
+
 def _http(reply: Reply, request_id: str, *, head: bool = False) -> Response:
-    headers = [("content-type", reply.media_type), *reply.headers] if reply.body or head else list(reply.headers)
-    if reply.content is not None:
-        response: Response = StreamingResponse(reply.content, reply.status)
-        headers = [("content-type", reply.media_type), *reply.headers]
-    else:
-        # Half a surrogate pair, quoted from a request, has no UTF-8: JSON's escape stands for it.
-        response = Response(b"" if head else reply.body.encode("utf-8", "backslashreplace"), reply.status)
-    for name, value in (*headers, ("x-request-id", request_id), ("cache-control", "no-store")):
-        if name.lower() not in response.headers:
-            response.headers[name] = value
+    if reply.content is None:
+        body = b"" if head else body_of(reply)
+        typed = bool(reply.body) or head
+        return _Whole(body, reply.status, headers_of(reply, request_id, len(body), typed=typed))
+    response = StreamingResponse(reply.content, reply.status)
+    response.raw_headers = headers_of(reply, request_id, None, typed=True)
     return response
 
 
@@ -304,21 +307,37 @@ def _jwks(services: Services, _: Call) -> Reply:
 
 def _unrouted(services: Services, request: Request, allowed: str) -> Response:
     """The answer when no route takes the request. Some clients take a 404 without a JSON object for success."""
-    request_id = _request_id(request, services.clock())
+    request_id = request_id_of(request.headers.get("x-request-id", ""), services.clock())
     path = request.url.path[:SHOWN_PATH_CHARACTERS]
-    if not allowed:
+    at_rest = "/rest/v1/" in path
+    if not allowed and at_rest:
+        reply = error_reply(NotFound("Invalid path specified in request URL", code="PGRST125"), request_id)
+    elif not allowed:
         reply = error_reply(NotFound(f"no route {path}", code="no_route"), request_id)
     else:
-        refused = MethodNotAllowed(f"{path} does not take {request.method}", hint=f"It takes {allowed}.")
+        hint = f"It takes {allowed}."
+        refused = MethodNotAllowed(f"{path} does not take {request.method}", hint=hint)
+        if at_rest:
+            refused = MethodNotAllowed(f"Unsupported HTTP method: {request.method}", code="PGRST117", hint=hint)
         reply = error_reply(refused, request_id).with_headers(("Allow", allowed))
+    if "/auth/v1/" in path:
+        reply = reply.with_headers(_AUTH_VERSION)
+    if path.startswith(f"{D1}/"):
+        reply = _d1_error(reply)
     emit(Served(request.method, "", reply.status, 0, request_id))
     return _http(reply, request_id, head=request.method == "HEAD")
 
 
+def _d1_error(reply: Reply) -> Reply:
+    from handlers.d1.errors import d1_error  # as the handlers
+
+    return d1_error(reply)
+
+
 def _middleware(services: Services) -> list[Middleware]:
-    origins = services.settings.cors_origins
+    quick, origins = Middleware(QuickReads, services=services), services.settings.cors_origins
     if not origins:
-        return []
+        return [quick]
     return [
         Middleware(
             CORSMiddleware,
@@ -327,7 +346,8 @@ def _middleware(services: Services) -> list[Middleware]:
             allow_headers=["*"],
             expose_headers=list(_EXPOSED),
             max_age=600,
-        )
+        ),
+        quick,
     ]
 
 

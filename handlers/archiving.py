@@ -44,7 +44,7 @@ database.sqlite  the data, for any SQLite program
 audit.jsonl      who changed what, one JSON object a line, the oldest first
 files/           uploaded files, if there were any
 manifest.json    what there is, with sizes, digests and counts
-manifest.jws     the same, signed (a compact JWS, EdDSA)
+manifest.jws     the same, signed (a compact JWS)
 
 Bring it back with: vaultry import-archive FILE --slug NAME
 """

@@ -8,6 +8,7 @@ import traceback
 from db.errors import (
     CommitUnknown,
     Conflict,
+    Details,
     Forbidden,
     Gone,
     Invalid,
@@ -59,14 +60,14 @@ def error_reply(exc: Exception, request_id: str) -> Reply:
     # An ambiguous embed is a request that has several readings: 300, as PostgREST answers it.
     status = 300 if error.code == "PGRST201" else status
     if status == 500:
-        _report(exc, request_id)
+        report_fault(exc, request_id)
     if status == 500 and not isinstance(error, CommitUnknown) and error.code not in SPOKEN:
         error = VaultError("an internal error; it was logged under the request id", code=error.code, details=request_id)
     body = {"code": error.code, "message": error.message, "details": _details(error), "hint": error.hint}
     return Reply(status, json.dumps(body, ensure_ascii=False), headers=_headers(error, status))
 
 
-def _details(error: VaultError) -> str | None:
+def _details(error: VaultError) -> Details | None:
     """What the error says beyond its message: the field, or the minutes to wait, rounded up."""
     if isinstance(error, RateLimited) and error.details is None and error.retry_after_s is not None:
         return f"retry_after_minutes: {-(-error.retry_after_s // 60)}"
@@ -80,14 +81,24 @@ def _headers(error: VaultError, status: int) -> tuple[tuple[str, str], ...]:
         retry_after_s = MIGRATION_RETRY_AFTER_S if isinstance(error, MigrationFailed) else RETRY_AFTER_S
     if retry_after_s is not None:
         headers.append(("Retry-After", str(retry_after_s)))
+    if isinstance(error, RangeUnsatisfiable) and error.total is not None:
+        headers.append(("Content-Range", f"*/{error.total}"))
     if error.bookmark:
         headers.append(("x-d1-bookmark", error.bookmark))
     if status == 401:
-        headers.append(("WWW-Authenticate", "Bearer"))
+        headers.append(("WWW-Authenticate", _challenge(error)))
     if isinstance(error, CommitUnknown):
         # Clients that repeat on 500 by themselves must not: the effect may be there.
         headers.append(("x-should-retry", "false"))
     return tuple(headers)
+
+
+def _challenge(error: VaultError) -> str:
+    """What is wrong with the token, where that is what is wrong."""
+    if error.code not in ("PGRST301", "PGRST303"):
+        return "Bearer"
+    told = error.message.replace('"', "'").encode("ascii", "replace").decode()
+    return f'Bearer error="invalid_token", error_description="{told}"'
 
 
 def _ours(exc: Exception) -> VaultError:
@@ -102,7 +113,7 @@ def _ours(exc: Exception) -> VaultError:
     return VaultError("internal")
 
 
-def _report(exc: Exception, request_id: str) -> None:
+def report_fault(exc: Exception, request_id: str) -> None:
     """Log where it happened. Not the text of the error: it may quote a row."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(exc.__traceback__)]
     code = exc.code if isinstance(exc, VaultError) else ""

@@ -1,5 +1,6 @@
 """Who is calling: from the Authorization header to a principal inside one vault. Knows tokens; not routes."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from db.principal import Principal, find_principal, guest
 from db.registry.access_tokens import token_key_id
 from db.registry.api_tokens import ApiToken, find_api_token, record_token_use, token_use_is_stale
 from db.registry.directory import VaultEntry
+from db.resources import Resource
 from db.transaction import Actor, ReadTx
 from domain.charter import Charter
 from handlers.call import Call
@@ -60,7 +62,7 @@ def identify(services: Services, call: Call, entry: VaultEntry, *, any_aal: bool
     if token is None or token.startswith(PUBLISHABLE):
         return GUEST
     if token.startswith(API_TOKEN):
-        return _by_api_token(services, token, entry, call)
+        return _for_vault(_by_api_token(services, token, call), entry)
     keys = services.keys(token_key_id(token), call.began)
     claims = services.verified.verify(token, keys, vault_id=entry.id, now=call.now)
     if claims.required_aal == "aal2" and claims.aal != "aal2" and not any_aal:
@@ -70,6 +72,40 @@ def identify(services: Services, call: Call, entry: VaultEntry, *, any_aal: bool
             hint="challenge and verify a factor; without one, enrol one first",
         )
     return Identity("person", claims.email, claims.account_id, claims.session_id, aal=claims.aal)
+
+
+def recall_identity(services: Services, call: Call, entry: VaultEntry) -> Identity | None:
+    """As `identify`, for a guest or by a token that was verified before; None where more is to be done, or refused.
+
+    Raises NotAuthenticated.
+    """
+    token = _bearer(call)
+    if token is None or token.startswith(PUBLISHABLE):
+        return GUEST
+    keys = services.held_keys(call.now.ms)
+    if token.startswith(API_TOKEN) or keys is None:
+        return None
+    claims = services.verified.recall(token, keys, vault_id=entry.id, now=call.now)
+    if claims is None or (claims.required_aal == "aal2" and claims.aal != "aal2"):
+        return None
+    return Identity("person", claims.email, claims.account_id, claims.session_id, aal=claims.aal)
+
+
+def identify_at_rest(services: Services, call: Call, entry: VaultEntry) -> Identity:
+    """As `identify`, where a token that does not hold has the codes that clients of REST know: PGRST301, PGRST303."""
+    try:
+        return identify(services, call, entry)
+    except NotAuthenticated as error:
+        code = _REST_CODES.get(error.code)
+        if code is None:
+            raise
+        # Clients refresh by these two words.
+        jwt_expired = code == "PGRST303" and not (_bearer(call) or "").startswith(API_TOKEN)
+        message, hint = ("JWT expired", error.message) if jwt_expired else (error.message, error.hint)
+        raise NotAuthenticated(message, code=code, hint=hint) from error
+
+
+_REST_CODES = {"token_invalid": "PGRST301", "token_expired": "PGRST303"}
 
 
 def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Charter) -> Principal:
@@ -89,6 +125,14 @@ def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Cha
     return Principal(None, "person", entry.scope, frozenset(), f"account:{identity.account_id}", identity.email)
 
 
+def reachable(charter: Charter, identity: Identity) -> Mapping[str, Resource]:
+    """The resources of a charter by table, without those an API token was not given."""
+    token = identity.token
+    return {
+        resource.table: resource for resource in charter.resources if token is None or token.may_read(resource.table)
+    }
+
+
 def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
     """What the audit log says of the caller."""
     if identity.token is not None:
@@ -97,13 +141,26 @@ def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
     return Actor(who, identity.kind, call.request_id, verb)
 
 
-def _by_api_token(services: Services, token: str, entry: VaultEntry, call: Call) -> Identity:
+def identify_token(services: Services, call: Call) -> Identity:
+    """The API token a request brings, wherever it leads. Raises NotAuthenticated, also without one."""
+    token = _bearer(call)
+    if token is None or not token.startswith(API_TOKEN):
+        raise NotAuthenticated("this needs an API token: `Authorization: Bearer vlt_...`", code="no_authorization")
+    return _by_api_token(services, token, call)
+
+
+def _by_api_token(services: Services, token: str, call: Call) -> Identity:
     found = services.registry_read(lambda tx: find_api_token(tx, token, call.now))
-    if not found.reaches(entry.id, entry.scope):
-        raise Forbidden("this API token is for another vault", code="wrong_audience")
     if token_use_is_stale(found, call.now):
         call.beside.append(services.aside(lambda: _record_use(services, found, call)))
     return Identity("operator" if found.kind == "operator" else "token", token=found)
+
+
+def _for_vault(identity: Identity, entry: VaultEntry) -> Identity:
+    """The same, if its token is for this vault."""
+    if identity.token is not None and not identity.token.reaches(entry.id, entry.scope):
+        raise Forbidden("this API token is for another vault", code="wrong_audience")
+    return identity
 
 
 def _record_use(services: Services, token: ApiToken, call: Call) -> None:

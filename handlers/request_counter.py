@@ -25,11 +25,13 @@ class RequestCounter:
         with self._lock:
             self._counts.update(counts)
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether it is time to tell them."""
+        return now_ms - self._told_ms >= TOLD_EVERY_MS
+
     def take_due(self, now_ms: int) -> Counter[str]:
         """The counts, if it is time to tell them, else none; nobody else gets them."""
-        if now_ms - self._told_ms < TOLD_EVERY_MS:
-            return Counter()
-        return self.take(now_ms)
+        return self.take(now_ms) if self.is_due(now_ms) else Counter()
 
     def take(self, now_ms: int) -> Counter[str]:
         """The counts there are; nobody else gets them."""

@@ -79,6 +79,8 @@ def _check_target(importing: Importing, charter: Charter, verb: Verb | None) -> 
         return
     if not verb.writes:
         raise Invalid(f"{verb.name} only reads; import into a table or a verb that writes")
+    if verb.slug is not None:
+        raise Invalid(f"{verb.name} gives an address on the platform; call it over HTTP, once for each")
     if verb.allow and not importing.principal.may(*verb.allow):
         raise Forbidden(f"{verb.name} needs one of: {', '.join(verb.allow)}")
 

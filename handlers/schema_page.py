@@ -4,7 +4,7 @@ from pathlib import Path
 
 from db.schema.migrate import load_set
 from db.schema.sql_file import Section, schema_text
-from domain.charters import CHARTERS
+from domain.charters import CHARTERS, IN_THE_BOX
 
 SCHEMA_FILE = Path(__file__).parents[1] / "schema.sql"
 _INTRODUCTION = """Every table of Vaultry as the migrations leave it: of the registry, the kernel, each charter.
@@ -18,9 +18,6 @@ def schema_page() -> str:
     sections = [
         Section("Registry", (kernel, load_set("registry")), (kernel,)),
         Section("Kernel", (kernel,)),
-        *(
-            Section(f"Charter {charter.name}", tuple(load_set(name) for name in charter.sets), (kernel,))
-            for charter in CHARTERS.values()
-        ),
+        *(Section(f"Charter {name}", CHARTERS[name].migration_sets, (kernel,)) for name in IN_THE_BOX),
     ]
     return schema_text(_INTRODUCTION, sections)

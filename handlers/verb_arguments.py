@@ -35,6 +35,16 @@ def arguments_and_rest(call: Call, verb: Verb) -> tuple[Mapping[str, Any], Pairs
     return {name: _from_query(values, verb.params.get(name)) for name, values in given.items()}, rest
 
 
+def arguments_named(call: Call) -> list[str]:
+    """The names of the arguments of a call whose verb is not known."""
+    if call.method == "POST":
+        try:
+            return list(call.json_object())
+        except Invalid:
+            return []
+    return [name for name, value in call.query if name not in _ROW_NAMES and not _is_filter(value)]
+
+
 def _posted(call: Call, verb: Verb) -> Mapping[str, Any]:
     """The arguments in a body. A verb with one parameter that is a list or an object also takes it as the body."""
     media_type = (call.header("content-type") or "").partition(";")[0].strip().lower()

@@ -312,7 +312,12 @@ def test_errors_of_the_gateway_itself_have_our_shape_and_codes_of_ours(resources
     for name, answer in answers.items():
         (template,) = answer["ResponseTemplates"].values()
         body = json.loads(template.replace("$context.error.messageString", '"a message"'))
-        assert set(body) == {"code", "message", "details", "hint"}, name
+        # Below /client/v4 the envelope is read; its keys disturb nobody elsewhere.
+        envelope = {"success", "result", "messages", "errors"}
+        assert set(body) == {"code", "message", "details", "hint"} | envelope, name
+        assert (body["success"], body["result"], body["messages"]) == (False, None, []), name
+        assert [error["message"] for error in body["errors"]] == [body["message"]], name
+        assert all(error["code"] >= 7000 for error in body["errors"]), name
         assert body["code"] in codes, name
         assert answer["ResponseParameters"]["Headers"]["Access-Control-Allow-Origin"] == "'*'"
     assert answers["THROTTLED"]["ResponseParameters"]["Headers"]["Retry-After"] == "'1'"

@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from db.clock import Moment, timestamp_ms
 from db.errors import Invalid, NotAuthenticated, NotFound
@@ -18,6 +18,8 @@ from db.transaction import ReadTx, Row, WriteTx
 API_PREFIX = "vlt_"
 SHOWN_CHARACTERS = 12
 NAME_CHARACTERS = 200
+# What tokens for SQL have in place of a role of the charter.
+SQL_ROLE = "sql"
 _TOKEN = re.compile(r"vlt_[A-Za-z0-9_-]{43}")
 _LISTED_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,99}")
 # A commit for each request would cost more than the request: the last use is kept to the hour.
@@ -42,6 +44,7 @@ class TokenReach:
     verbs: Collection[str] | None = None
     read_only: bool = False
     expires_at: str | None = None
+    sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class ApiToken:
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    sql: str | None = None
+
+    def reaches_sql(self, vault_id: str) -> bool:
+        """Whether the token may run SQL in this vault, be it to read."""
+        return self.kind == "operator" or (self.sql is not None and self.vault_id == vault_id)
 
     def reaches(self, vault_id: str, scope: str) -> bool:
         """Whether the token may enter this vault, and act in this part of it."""
@@ -85,6 +93,8 @@ def create_api_token(tx: WriteTx, name: str, reach: TokenReach, now: Moment) -> 
     label = name.strip()
     if not 1 <= len(label) <= NAME_CHARACTERS:
         raise Invalid(f"name: got {len(label)} characters, wanted 1 to {NAME_CHARACTERS}", field="name")
+    if reach.sql is not None:
+        reach = _for_sql(reach)
     if (reach.vault_id is None) != (reach.role is None):
         raise Invalid("a vault token needs a vault and a role, an operator token has neither", field="role")
     if reach.vault_id is None and (reach.tables is not None or reach.verbs is not None):
@@ -108,6 +118,7 @@ def create_api_token(tx: WriteTx, name: str, reach: TokenReach, now: Moment) -> 
         read_only=int(reach.read_only),
         created_at=now.text,
         expires_at=_expiry(reach.expires_at, now),
+        sql=reach.sql,
     )
     return token, _required(tx, token_id)
 
@@ -183,7 +194,17 @@ def _record(row: Row) -> ApiToken:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        sql=row["sql"],
     )
+
+
+def _for_sql(reach: TokenReach) -> TokenReach:
+    """The reach of a token for SQL: a role that no charter has, and no table or verb. Raises Invalid."""
+    if reach.sql not in ("read", "write"):
+        raise Invalid(f"sql: got {reach.sql!r}, wanted read or write", field="sql")
+    if reach.vault_id is None or reach.role is not None or reach.tables is not None or reach.verbs is not None:
+        raise Invalid("a token for SQL has a vault, and neither role, tables nor verbs", field="sql")
+    return replace(reach, role=SQL_ROLE, scope="", tables=(), verbs=(), read_only=reach.sql == "read")
 
 
 def _names(stored: str | None) -> frozenset[str] | None:

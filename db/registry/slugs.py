@@ -35,11 +35,19 @@ def normalise_slug(text: str) -> str:
 
 
 def slug_availability(tx: ReadTx, text: str) -> Availability:
-    """Whether a slug could be had. A deleted vault keeps its slugs until it is forgotten. Raises Invalid."""
+    """Whether a slug could be had: not while somebody is about to have it, nor until a deleted vault is forgotten.
+
+    Raises Invalid.
+    """
     slug = normalise_slug(text)
     if slug in RESERVED or slug in PATHS:
         return "reserved"
-    return "available" if tx.value("SELECT 1 FROM slugs WHERE slug = :slug", slug=slug) is None else "taken"
+    return "available" if tx.value(_TAKEN, slug=slug) is None else "taken"
+
+
+_TAKEN = """
+SELECT 1 FROM slugs WHERE slug = :slug UNION ALL SELECT 1 FROM slug_reservations WHERE slug = :slug
+"""
 
 
 def add_slug(tx: WriteTx, text: str, vault_id: str, scope: str, now: Moment) -> str:

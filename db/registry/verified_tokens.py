@@ -29,13 +29,7 @@ class VerifiedTokens:
     def verify(self, token: str, keys: VerificationKeys, *, vault_id: str, now: Moment) -> AccessClaims:
         """The claims of the token; errors are those of `verify_access_token`, and are not kept."""
         digest = token_digest(token)
-        with self._lock:
-            known = self._claims.get(digest)
-            if known is not None and known.key_id in keys and now.ms < known.expires_at_s * 1000:
-                self._claims.move_to_end(digest)
-            else:
-                self._claims.pop(digest, None)
-                known = None
+        known = self._known(digest, keys, now)
         if known is not None:
             return check_current(known, vault_id, now)
         claims = verify_access_token(token, keys, vault_id=vault_id, issuer=self._issuer, now=now)
@@ -44,3 +38,17 @@ class VerifiedTokens:
             while len(self._claims) > self._max_entries:
                 self._claims.popitem(last=False)
         return claims
+
+    def recall(self, token: str, keys: VerificationKeys, *, vault_id: str, now: Moment) -> AccessClaims | None:
+        """What `verify` would return without checking a signature; None where it would check one, or raise."""
+        known = self._known(token_digest(token), keys, now)
+        return known if known is not None and known.vault_id == vault_id else None
+
+    def _known(self, digest: str, keys: VerificationKeys, now: Moment) -> AccessClaims | None:
+        with self._lock:
+            known = self._claims.get(digest)
+            if known is not None and known.key_id in keys and now.ms < known.expires_at_s * 1000:
+                self._claims.move_to_end(digest)
+                return known
+            self._claims.pop(digest, None)
+            return None

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from db.clock import Moment
+from db.registry.daily_figures import DayFigures, days_counted
 from db.registry.directory import find_vault
 from db.registry.maintenance_runs import REGISTRY, JobState, Run, job_states, list_runs
 from handlers.cli.output import json_option, note, print_json, print_table, printable
@@ -34,7 +35,8 @@ def maintain(job: str | None, slug: str | None, *, force: bool, show_status: boo
 
     That is every job, or JOB (`retention`: those of the charters), on the registry and all active vaults. `vaultry
     serve` does this by itself, as do the schedules on AWS. Status 1 when a job failed, which is then named; a failure
-    stops no other job and no other vault.
+    stops no other job and no other vault. --status with --vault shows every job of that tenant; with JOB besides what
+    it counted day by day, if it does.
 
     Interrupted: what was done stays, the rest is still due; up to 50 vaults may be looked after once more.
 
@@ -45,11 +47,16 @@ def maintain(job: str | None, slug: str | None, *, force: bool, show_status: boo
       vaultry maintain --status
     """
     names = None if job is None else [job]
-    chosen = chosen_jobs(names)
     with session() as services:
+        # Charters that are not in the box are known from here on.
+        chosen = chosen_jobs(names)
         vault_id = None if slug is None else _vault_id(services, slug)
         if show_status and vault_id is not None:
-            _show_runs(services.registry_read(lambda tx: list_runs(tx, vault_id), current=True), as_json=as_json)
+            days = services.registry_read(lambda tx: days_counted(tx, vault_id, job or ""), current=True)
+            if days:
+                _show_days(days, as_json=as_json)
+            else:
+                _show_runs(services.registry_read(lambda tx: list_runs(tx, vault_id), current=True), as_json=as_json)
             return
         if show_status:
             now, wanted = services.clock(), reach(chosen)
@@ -169,6 +176,15 @@ def _show_runs(runs: Sequence[Run], *, as_json: bool) -> None:
         [(run.job, run.last_ran_at, run.outcome, run.next_due_at, run.error or _told(run)) for run in runs],
         null="-",
     )
+
+
+def _show_days(days: Sequence[DayFigures], *, as_json: bool) -> None:
+    """What was counted on each day."""
+    if as_json:
+        print_json([asdict(day) for day in days])
+        return
+    names = list(dict.fromkeys(name for day in days for name in day.figures))
+    print_table(("day", *names), [(day.day, *(day.figures.get(name) for name in names)) for day in days], null="-")
 
 
 def _told(run: Run) -> str:

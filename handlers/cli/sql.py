@@ -1,10 +1,13 @@
 """`vaultry sql`: one statement against one vault, through the same guard and audit log as everything else."""
 
+from functools import partial
+
 import click
 
 from db.single_statement import Ran, run_reading, run_writing
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, operator, session
+from handlers.protected_names import protected_names
 
 
 @click.command()
@@ -25,11 +28,13 @@ def sql(slug: str, statement: str, *, write: bool, as_json: bool) -> None:
       vaultry sql aurora "SELECT title, composer FROM works ORDER BY title LIMIT 5"
       vaultry sql aurora "UPDATE works SET title = trim(title)" --write
     """
-    with session() as services, services.vault(living_tenant(services, slug)) as vault:
+    with session() as services, services.vault(entry := living_tenant(services, slug)) as vault:
         if not write:
             answer = vault.read(lambda tx: run_reading(tx, statement))
         else:
-            answer = vault.write(lambda tx: run_writing(tx, statement), operator(services, "sql"), services.clock())
+            protected = partial(protected_names, services, entry)
+            change = partial(run_writing, sql=statement, protected=protected)
+            answer = vault.write(change, operator(services, "sql"), services.clock())
             services.deliver(vault)
     ran = answer.value
     if as_json:

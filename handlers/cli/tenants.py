@@ -44,7 +44,13 @@ def tenants() -> None:
 @click.option("--charter", help="The application it runs, such as choir.")
 @click.option("--name", help="What people call it.")
 @click.option("--owner", metavar="EMAIL", help="Its first person, with every right.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="What the charter wants to know besides.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="More that the charter takes, repeatable; an unknown KEY is answered with those it knows.",
+)
 @click.option(
     "--from", "file", metavar="FILE", type=click.File(encoding="utf-8-sig"), help="CSV file with a tenant in each line."
 )
@@ -71,6 +77,7 @@ def create(
     \b
     Example:
       vaultry tenants create aurora --charter choir --name "Aurora Choir" --owner liis@aurora.example
+      vaultry tenants create union --charter choir --name Union --owner rein@union.example --option type=umbrella
       vaultry tenants create --from choirs.csv
     """
     if file is not None:

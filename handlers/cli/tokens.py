@@ -28,11 +28,12 @@ def tokens() -> None:
 @tokens.command()
 @click.argument("name")
 @click.option("--operator", "for_operator", is_flag=True, help="Reaches every vault, with every right.")
-@click.option("--vault", metavar="SLUG", help="Reaches this vault only; needs --role.")
+@click.option("--vault", metavar="SLUG", help="Reaches this vault only; needs --role or --sql.")
 @click.option("--role", help="Acts as this role of the vault's charter.")
 @click.option("--table", "tables", multiple=True, metavar="NAME", help="Reaches this table only; repeatable.")
 @click.option("--verb", "verbs", multiple=True, metavar="NAME", help="May call this verb only; repeatable.")
 @click.option("--read-only", is_flag=True, help="May write nothing.")
+@click.option("--sql", type=click.Choice(["read", "write"]), help="Runs SQL in the vault, and does nothing else.")
 @click.option("--expires", metavar="TIMESTAMP", help="With an offset, such as 2027-01-01T00:00:00Z; default: never.")
 @json_option
 def create(
@@ -41,6 +42,7 @@ def create(
     role: str | None,
     tables: tuple[str, ...],
     verbs: tuple[str, ...],
+    sql: str | None,
     expires: str | None,
     *,
     for_operator: bool,
@@ -55,16 +57,21 @@ def create(
     Example:
       vaultry tokens create backup --operator --read-only
       vaultry tokens create website --vault aurora --role member --table works --read-only
+      vaultry tokens create reports --vault shop --sql read
     """
     if for_operator == (vault is not None):
-        raise click.UsageError("wanted either --operator, or --vault with --role")
-    if (vault is None) != (role is None):
-        raise click.UsageError("--role belongs to --vault, and --vault needs it")
+        raise click.UsageError("wanted either --operator, or --vault with --role or --sql")
+    if sql is not None and (for_operator or role or tables or verbs or read_only):
+        raise click.UsageError("--sql belongs to --vault and says it all; no --role, --table, --verb or --read-only")
+    if (vault is None) != (role is None and sql is None):
+        raise click.UsageError("--role belongs to --vault, and --vault needs it, or --sql")
     if for_operator and (tables or verbs):
         raise click.UsageError("--table and --verb narrow a token of one vault; an operator token reaches whole vaults")
     with session() as services:
-        if vault is None or role is None:
+        if vault is None:
             reach = TokenReach(read_only=read_only, expires_at=expires)
+        elif role is None:
+            reach = TokenReach(living_tenant(services, vault).id, sql=sql, expires_at=expires)
         else:
             entry = living_tenant(services, vault)
             charter = services.charter(entry)
@@ -135,6 +142,8 @@ def _vault_id(services: Services, slug: str | None) -> str | None:
 
 def _reach(token: ApiToken) -> str:
     """What the token is narrowed to, in words."""
+    if token.sql is not None:
+        return f"SQL, {'read only' if token.sql == 'read' else 'reading and writing'}"
     names = [*sorted(token.tables or ()), *sorted(token.verbs or ())]
     everything = "all" if token.tables is None and token.verbs is None else "nothing"
     return ", ".join(names or [everything]) + (", read only" if token.read_only else "")

@@ -19,7 +19,9 @@ _ACTOR = Actor("maintenance", "job", "", "maintain")
 _LOG = logging.getLogger("vaultry")
 # Errors of the engine whose messages name objects, steps and tables. Others are told by their code alone.
 _TELLING = (CorruptLog, MigrationFailed, Unavailable)
-_TELLING_CODES = frozenset({"audit_broken", "anchor_lost", "vault_damaged", "vault_not_found", "purge_failed"})
+_TELLING_CODES = frozenset(
+    {"audit_broken", "anchor_lost", "vault_damaged", "contents_lost", "vault_not_found", "purge_failed"}
+)
 _ERROR_CHARACTERS = 500
 
 

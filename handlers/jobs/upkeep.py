@@ -22,6 +22,7 @@ from db.vault.vault import FIRST_UNCONSTRAINED, Vault
 from handlers.delivery import Hooks, deliver_outbox
 from handlers.jobs.contents import commits_since
 from handlers.jobs.job import DUE_AT, Report, time_is_over
+from handlers.publishing import publish_if_changed
 from handlers.services import Services
 from handlers.webhooks import HttpHooks, is_loopback
 
@@ -51,6 +52,12 @@ def deliver(services: Services, vault: Vault, entry: VaultEntry | None, now: Mom
     if left.next_at is not None:
         report[DUE_AT] = left.next_at
     return report
+
+
+def publish(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
+    """Bring what the vault lets anybody read into the registry, if whoever changed it could not."""
+    changed = 0 if entry is None else publish_if_changed(services, vault, entry)
+    return {"lines": changed} if changed else {}
 
 
 def tend_log(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
@@ -92,7 +99,10 @@ def forget_expired(services: Services, vault: Vault, entry: VaultEntry | None, n
 
 def rotate_keys(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
     """Create, activate and revoke signing keys as they come of age."""
-    rotation = vault.write(lambda tx: rotate_signing_keys(tx, services.keyring, now), actor_of("keys"), now).value
+    algorithm = services.settings.signing_algorithm
+    rotation = vault.write(
+        lambda tx: rotate_signing_keys(tx, services.keyring, now, algorithm), actor_of("keys"), now
+    ).value
     counts = {
         "created": len(rotation.created),
         "activated": len(rotation.activated),

@@ -94,6 +94,7 @@ def test_origins_are_split_and_lose_their_slash(tmp_path):
         ("CORS_ORIGINS", "https://a.example/path"),
         ("MAIL", "sendmail"),
         ("LOG", "xml"),
+        ("SIGNING_ALGORITHM", "RS256"),
         ("SECRET", "s" * 31),
     ],
 )
@@ -197,3 +198,16 @@ def test_every_setting_says_what_it_means_and_in_which_unit(tmp_path):
 
 def test_the_reference_page_is_the_one_made_from_the_declaration():
     assert REFERENCE.read_text() == page(), "run `make reference`"
+
+
+def test_charters_that_are_not_in_the_box_are_named_with_their_module(tmp_path):
+    given = "toolshed=toolshed.charter:TOOLSHED, allotment=allotment:CHARTER"
+    assert local(tmp_path, CHARTERS=given).further_charters == [
+        ("toolshed", "toolshed.charter", "TOOLSHED"),
+        ("allotment", "allotment", "CHARTER"),
+    ]
+
+
+@pytest.mark.parametrize("given", ["toolshed", "toolshed=toolshed.charter", "Tool Shed=toolshed:X", "t=toolshed:X"])
+def test_a_charter_of_another_form_is_refused(tmp_path, given):
+    assert refusal({"VAULTRY_STORE": tmp_path.as_uri(), "VAULTRY_CHARTERS": given}).field == "VAULTRY_CHARTERS"

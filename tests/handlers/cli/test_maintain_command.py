@@ -61,6 +61,17 @@ def test_the_runs_of_one_tenant_are_shown_with_their_reports(choir):
     assert "statistics" in choir.ok("maintain", "--status", "--vault", "bella")
 
 
+def test_what_a_job_counts_is_shown_day_by_day(choir):
+    asked = ("maintain", "choir.figures.count", "--status", "--vault", "bella")
+    assert choir.json(*asked) == []
+    choir.ok("maintain", "choir.figures.count", "--force")
+    (day,) = choir.json(*asked)
+    assert (day["figures"]["members"], day["figures"]["events_concert"]) == (1, 0)
+    shown = choir.ok(*asked).splitlines()
+    assert shown[0].split()[0] == "day"
+    assert shown[-1].split()[0] == day["day"] == day["counted_at"][:10]
+
+
 def test_tables_for_people(choir):
     shown = choir.ok("maintain", "--force")
     assert "audit_rows" in shown

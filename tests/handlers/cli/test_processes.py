@@ -57,20 +57,20 @@ def big_file(shell) -> str:
 
 def test_ctrl_c_in_an_import_says_what_is_durable_and_that_is_exactly_what_is_there(choir):
     file = big_file(choir)
-    with command(choir, "import", "bella", "works", file, "--json") as process:
+    with command(choir, "import", "bella", "work.create", file, "--json") as process:
         assert next_line(process) == {"event": "progress", "durable": 50, "rows": ROWS}
         process.send_signal(signal.SIGINT)
         last = lines(process)[-1]
         assert (process.returncode, last["event"]) == (130, "interrupted")
     assert 50 <= last["durable"] < ROWS
     assert choir.rows(TITLES)[0]["n"] == last["durable"]
-    choir.ok("import", "bella", "works", file, "--skip", str(last["durable"]))
+    choir.ok("import", "bella", "work.create", file, "--skip", str(last["durable"]))
     assert choir.rows(TITLES) == [{"n": ROWS, "titles": ROWS}]
     assert choir.ok("verify", "--all").count(": sound: ") == 2
 
 
 def test_a_killed_import_leaves_every_row_it_acknowledged(choir):
-    with command(choir, "import", "bella", "works", big_file(choir), "--json") as process:
+    with command(choir, "import", "bella", "work.create", big_file(choir), "--json") as process:
         acknowledged = [next_line(process)["durable"] for _ in range(3)][-1]
         process.kill()
         process.wait(60)

@@ -123,7 +123,7 @@ def test_rows_that_others_change_while_one_is_asked_are_not_overwritten_unseen(l
     [
         (("--table", "works", "--where", "title"), "PGRST100"),
         (("--table", "works", "--where", "limit=5"), "PGRST100"),
-        (("--table", "works", "--where", "nothing=eq.1"), "PGRST204"),
+        (("--table", "works", "--where", "nothing=eq.1"), "42703"),
         (("--table", "nothing"), "not_found"),
         (("--table", "vaultry_audit"), "not_found"),
         (("--where", "id=eq.1"), "option_misplaced"),

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from db.errors import Unavailable
+from db.events import SnapshotMade, emit, send_events_to
 from handlers import server
 
 
@@ -61,3 +62,22 @@ def test_a_port_that_is_taken_is_named_before_anything_is_made(shell):
 def test_a_host_that_is_nobodys_is_refused():
     with pytest.raises(Unavailable):
         server.listen("nowhere.invalid", 0)
+
+
+def test_no_answer_waits_for_the_client_to_acknowledge_its_head():
+    with server.listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(("form", "begins"), [("json", '{"event"'), ("text", "20")])
+def test_a_server_writes_its_events_as_the_setting_says(capsys, form, begins):
+    send_events_to(server.line_writer(form))
+    try:
+        emit(SnapshotMade("v", 7, 4096))
+    finally:
+        send_events_to(None)
+    line = capsys.readouterr().err
+    assert line.startswith(begins)
+    assert line.endswith('{"event":"SnapshotMade","vault":"v","txid":7,"size":4096}\n')

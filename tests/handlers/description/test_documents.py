@@ -144,6 +144,20 @@ def test_rows_are_as_described(site):
     assert validated > 20
 
 
+def test_verbs_that_answer_with_rows_name_their_table(site):
+    _, owner = scene(site)
+    found = document(owner)
+    validator = Draft202012Validator(
+        {**found["components"]["schemas"]["works.returned"], "components": found["components"]}
+    )
+    for row in owner.done("work.list"):
+        validator.validate(row | {"added": 1})
+    body = found["paths"]["/rest/v1/rpc/work.list"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert {"$ref": "#/components/schemas/works.returned"} in body["items"]["anyOf"]
+    answered = document(owner, ROOT)["paths"]["/rpc/work.get"]["get"]["responses"]["200"]
+    assert answered["schema"] == {"$ref": "#/definitions/works"}
+
+
 def test_every_route_is_described(site):
     _, owner = scene(site)
     operator = owner.with_token(site.api_token(None))

@@ -147,6 +147,20 @@ def test_signing_keys_are_succeeded_after_ninety_days_and_only_once(upkeep):
     assert len(upkeep.services.registry_read(list_signing_keys, current=True)) == 2
 
 
+def test_another_algorithm_in_the_settings_gets_a_key_of_its_own_within_a_day(upkeep):
+    upkeep.round("keys")
+    edwards = upkeep.another(VAULTRY_SIGNING_ALGORITHM="EdDSA")
+    try:
+        upkeep.clock.ms += DAY_MS
+        assert upkeep.round("keys", services=edwards).jobs["keys"].sums == {"created": 1}
+        upkeep.clock.ms += DAY_MS
+        assert upkeep.round("keys", services=edwards).jobs["keys"].sums == {"activated": 1}
+        keys = edwards.registry_read(list_signing_keys, current=True)
+        assert [(key.algorithm, key.activated_at is None) for key in keys] == [("EdDSA", False), ("ES256", False)]
+    finally:
+        edwards.close()
+
+
 def test_a_log_is_folded_once_and_says_how_much_went(upkeep, choir):
     for number in range(5):
         upkeep.write(choir, f"UPDATE members SET nickname = 'n{number}'")
