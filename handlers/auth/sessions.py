@@ -75,6 +75,8 @@ def _beginning(
     """The work that begins the session."""
 
     def begin(tx: WriteTx) -> Refreshed:
+        # The answer is kept for whoever asked, who is a guest until now; the log names who came in.
+        tx.acting_as = account.id
         beside(tx)
         record_membership(tx, account.id, entry.id, call.now)
         return start_session(tx, account.id, entry.id, call.now, method, parent)

@@ -21,7 +21,7 @@ def test_the_page_shows_the_description_and_calls_nobody_else(tmp_path):
     assert "Rows of members" not in seen["guest"]
     assert "Rows of members" in seen["caller"]
     assert "composer" in seen["opened"]
-    assert seen["refused"].startswith("PGRST301")
+    assert seen["refused"].startswith("token_invalid")
 
 
 def test_the_page_runs_no_script_but_its_own(tmp_path):

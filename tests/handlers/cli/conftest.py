@@ -74,6 +74,18 @@ def choir(shell: Shell) -> Shell:
 
 
 @pytest.fixture
+def alter(open_services) -> Callable[[str, str], None]:
+    """Changes what a charter made, as no command does: `alter(slug, statement)`."""
+
+    def one(slug: str, statement: str) -> None:
+        services = open_services()
+        with services.vault(services.entry(slug)) as vault:
+            vault.alter(lambda writer: bool(writer.execute(statement)))
+
+    return one
+
+
+@pytest.fixture
 def open_services(shell: Shell) -> Iterator[Callable[[], Services]]:
     """Services over the same store, for what no command does; closed at the end."""
     opened: list[Services] = []

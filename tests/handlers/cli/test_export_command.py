@@ -30,10 +30,9 @@ def test_sealed_columns_stay_as_they_are_in_the_vault(choir):
     assert query(choir.folder / "bella.sqlite", EMAIL)[0][0].startswith("p1:")
 
 
-def test_a_trigger_that_keeps_a_column_from_changing_is_still_there_afterwards(choir):
-    choir.write(
-        "CREATE TRIGGER kept BEFORE UPDATE OF email_id ON members BEGIN SELECT RAISE(ABORT, 'kept: no change'); END"
-    )
+def test_a_trigger_that_keeps_a_column_from_changing_is_still_there_afterwards(choir, alter):
+    kept = "CREATE TRIGGER kept BEFORE UPDATE OF email_id ON members BEGIN SELECT RAISE(ABORT, 'kept: no change'); END"
+    alter("bella", kept)
     choir.ok("export", "bella", "bella.sqlite")
     assert query(choir.folder / "bella.sqlite", EMAIL) == [("anna@bella.example",)]
     assert query(choir.folder / "bella.sqlite", "SELECT 1 FROM sqlite_schema WHERE name = 'kept'") == [(1,)]

@@ -123,8 +123,8 @@ def test_personal_columns_stay_ciphertext(fleet):
     assert {row["email"][:3] for row in rows} == {"p1:"}
 
 
-def test_a_statement_that_fails_in_some_vaults_is_a_line_of_the_manifest(fleet):
-    fleet.write("ALTER TABLE works ADD COLUMN extra TEXT", "bella")
+def test_a_statement_that_fails_in_some_vaults_is_a_line_of_the_manifest(fleet, alter):
+    alter("bella", "ALTER TABLE works ADD COLUMN extra TEXT")
     rows, lines = manifest(fleet, "SELECT count(extra) AS n FROM works")
     assert rows == [{"tenant": "bella", "n": 0}]
     assert [line["status"] for line in lines] == ["failed", "answered", "failed"]
@@ -132,8 +132,8 @@ def test_a_statement_that_fails_in_some_vaults_is_a_line_of_the_manifest(fleet):
     assert notes(fleet, "aurora") == []
 
 
-def test_other_columns_than_those_of_the_first_answer_are_refused(fleet):
-    fleet.write("ALTER TABLE works ADD COLUMN extra TEXT", "bella")
+def test_other_columns_than_those_of_the_first_answer_are_refused(fleet, alter):
+    alter("bella", "ALTER TABLE works ADD COLUMN extra TEXT")
     _, lines = manifest(fleet, "SELECT * FROM works LIMIT 1")
     assert [line["status"] for line in lines] == ["answered", "failed", "answered"]
     assert "extra" in lines[1]["reason"]
