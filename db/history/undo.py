@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from db.audit.trail import REDACTED
-from db.errors import Conflict
+from db.errors import Conflict, Details
+from db.forgetting.sealing import REDACTED
 from db.history.row_effects import Effect, Key, as_noted, parsed_note, same_noted, tells
 from db.history.row_writes import NAMED, RowWrite, carry_out, key_names, read_row, row_name, writable
 from db.history.running_changes import effects_so_far
@@ -142,7 +142,7 @@ def _settle(tx: WriteTx, schema: Schema, wanted: Sequence[Wanted], *, force: boo
 
 def _blocked(tx: WriteTx, writes: Sequence[RowWrite], lost: Sequence[str]) -> Conflict | None:
     """Set rows right; why that cannot be, or None."""
-    details: str | None = "; ".join(lost[:NAMED])
+    details: Details | None = "; ".join(lost[:NAMED])
     if not lost:
         try:
             carry_out(tx, writes)
