@@ -7,9 +7,10 @@ import hmac
 import sqlite3
 from dataclasses import dataclass
 
-from db.audit.trail import chain_mac
+from db.audit.trail import chain_mac, pruned_through
 from db.errors import VaultError
 from db.keyring import KeyRing
+from db.transaction import ReadTx
 from db.vault.opening import read_audit_key
 from db.vault.vault import FIRST_UNCONSTRAINED, Vault
 
@@ -54,11 +55,13 @@ def verify_links(vault: Vault, keyring: KeyRing, after: int, limit: int) -> tupl
         key = read_audit_key(connection, keyring)
         if key is None:
             raise VaultError("the vault has no audit key", code="misconfigured")
+        pruned, pruned_mac = pruned_through(ReadTx(connection))
         before = _link(connection, _LINK, after)
-        if after and before is None:
+        if after > pruned and before is None:
             return after - 1, f"audit row {after} is missing"
-        previous, expected = bytes(32) if before is None else bytes.fromhex(before.mac), after + 1
-        for row in connection.execute(_STRETCH, (after, limit)):
+        previous = pruned_mac if before is None else bytes.fromhex(before.mac)
+        expected = max(after, pruned) + 1
+        for row in connection.execute(_STRETCH, (expected - 1, limit)):
             *entry, mac = tuple(row)
             if entry[0] != expected:
                 return expected - 1, f"audit row {expected} is missing"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from db.audit.trail import REDACTED
+from db.forgetting.sealing import REDACTED
 from db.personal import PersonalCipher
 from db.transaction import SqlValue
 

@@ -9,18 +9,21 @@ import hmac
 import json
 import math
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from db.forgetting.declared import Subject
+from db.forgetting.ledger import UNAUDITED as FORGETTING
+from db.forgetting.sealing import REDACTED, ValueSeals
 from db.json_sql import json_object_sql
 from db.transaction import Actor, ReadTx
 from db.vault.guard import engine_only
 
-REDACTED = "[redacted]"
 # The engine's own bookkeeping: the chain itself, answers kept for repeats, delivery marks, the ledger of steps,
-# which object of the store holds which content, and the mark of what is public.
-UNAUDITED = frozenset(
+# which object of the store holds which content, the mark of what is public, and keys that the log must not outlive.
+UNAUDITED = FORGETTING | frozenset(
     {
         "vaultry_audit",
         "vaultry_idempotency",
@@ -28,9 +31,12 @@ UNAUDITED = frozenset(
         "vaultry_migrations",
         "vaultry_blobs",
         "vaultry_publication",
+        "vaultry_row_keys",
     }
 )
 
+# What the note that tells of a pruning is about.
+PRUNED = "audit.pruned"
 _KEYS_TABLE = "vaultry_personal_keys"
 _PENDING = """
 CREATE TEMP TABLE audit_pending (
@@ -93,6 +99,7 @@ class AuditTrail:
 
     key: 32 bytes, of this vault alone. redacted: `table.column` names whose values never enter the log.
     unaudited: further bookkeeping, tables and `table.column` names: an update of nothing else leaves no row.
+    forgettable: values that are sealed, as `People.values`.
     """
 
     def __init__(
@@ -101,8 +108,10 @@ class AuditTrail:
         key: bytes,
         redacted: frozenset[str],
         unaudited: frozenset[str] = frozenset(),
+        forgettable: Mapping[str, Subject] | None = None,
     ) -> None:
         self._connection = connection
+        self._seals = ValueSeals(connection, forgettable or {})
         self._key = key
         self._redacted = redacted
         self._unaudited = UNAUDITED | unaudited
@@ -231,7 +240,9 @@ class AuditTrail:
     def flush(self, actor: Actor, at: str) -> None:
         """Turn the notes into chained rows, in the running transaction. at: 24 characters of UTC."""
         taken = (_Note(row[0], row[1], row[2], _parsed(row[3]), _parsed(row[4])) for row in self._take())
-        notes = [reduced for note in taken if (reduced := _reduced(note, self._unaudited)) is not None]
+        notes = [
+            self._sealed(reduced, note) for note in taken if (reduced := _reduced(note, self._unaudited)) is not None
+        ]
         if notes:
             self.keys_changed |= any(note.table == _KEYS_TABLE for note in notes)
             self._append(notes, actor, at)
@@ -240,10 +251,29 @@ class AuditTrail:
         """Append a row about something that is no row change: a migration, a restore."""
         self._append([_Note("note", subject, "[]", None, values)], actor, at)
 
+    def _sealed(self, note: _Note, whole: _Note) -> _Note:
+        """The note with the values that can be forgotten sealed. whole: the same with every column."""
+        if not self._seals.covers(note.table):
+            return note
+        sides = ((note.old, whole.old), (note.new, whole.new))
+        old, new = (
+            None if values is None else self._seals.sealed(note.table, values, row or {}) for values, row in sides
+        )
+        return replace(note, old=old, new=new)
+
     def _take(self) -> list[sqlite3.Row]:
-        rows = self._connection.execute(_TAKE).fetchall()
+        connection = self._connection
+        try:
+            rows = connection.execute(_TAKE).fetchall()
+        except sqlite3.OperationalError:
+            # Text may hold bytes that are no UTF-8, for SQLite does not look: they are noted as U+FFFD.
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+            try:
+                rows = connection.execute(_TAKE).fetchall()
+            finally:
+                connection.text_factory = str
         if rows:
-            self._connection.execute(_FORGET)
+            connection.execute(_FORGET)
         return rows
 
     def _append(self, notes: list[_Note], actor: Actor, at: str) -> None:
@@ -276,9 +306,34 @@ def chain_mac(key: bytes, previous: bytes, entry: tuple[Any, ...]) -> bytes:
     return hmac.digest(key, previous + canonical, hashlib.sha256)
 
 
+_FIRST = "SELECT seq FROM vaultry_audit ORDER BY seq LIMIT 1"
+_PRUNED = """
+SELECT new_values FROM vaultry_audit WHERE operation = 'note' AND table_name = :subject ORDER BY seq DESC LIMIT 1
+"""
+
+
+def pruned_through(tx: ReadTx) -> tuple[int, bytes]:
+    """Number and mac of the last row before the first that is kept; 0 and zeros for a chain that has its beginning.
+
+    A later row of the chain says so, and only who has the key could have written it.
+    """
+    none = (0, bytes(32))
+    if tx.value(_FIRST) in (None, 1):
+        return none
+    noted = tx.value(_PRUNED, subject=PRUNED)
+    if noted is None:
+        return none
+    values: dict[str, Any] = json.loads(noted)
+    return int(values["seq"]), bytes.fromhex(values["mac"])
+
+
 def verify_chain(tx: ReadTx, key: bytes) -> tuple[int, str | None]:
-    """How many rows the chain has and, if it is broken, what is wrong with the first bad row."""
-    previous, expected = bytes(32), 1
+    """The number of the last row and, if the chain is broken, what is wrong with the first bad row.
+
+    A chain whose beginning was pruned holds from there on.
+    """
+    last_seq, last_mac = pruned_through(tx)
+    previous, expected = last_mac, last_seq + 1
     for row in tx.each(_CHAIN):
         entry = tuple(row)[:-1]
         if row["seq"] != expected:

@@ -1,0 +1,1 @@
+"""What the band owes its people: forgetting, disclosing, letting go in time."""
