@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.band_reads import band_reads
 from benchmarks.choir_reads import choir_reads
 from benchmarks.cold_start import cold_start
 from benchmarks.engine import commits, groups, reads
@@ -22,6 +23,7 @@ PARTS = {
     "cold": cold_start,
     "http": http,
     "choir": choir_reads,
+    "band": band_reads,
 }
 
 

@@ -1,39 +1,25 @@
 """What a choir asks for over a year of real size, in the engine with its guard: its season first, then its library."""
 
-import statistics
-import time
 from pathlib import Path
 
+from benchmarks.charter_reads import filled_vault, read_line
 from benchmarks.choir_year import NOW, Collective, fill
-from benchmarks.engine import ACTOR
-from benchmarks.table import Line, microseconds
+from benchmarks.table import Line
 from db.clock import Moment, timestamp_ms
-from db.keyring import KeyRing
-from db.principal import Principal, find_principal
-from db.schema.migrate import load_set
-from db.stores.directory import DirectoryStore
-from db.transaction import ReadTx
-from db.vault.opening import Kind, Site, create_vault
 from db.vault.vault import Vault
 from domain.choir.charter import CHOIR
 
-ROUNDS = 15
 MOMENT = Moment(timestamp_ms(NOW))
 
 
 def choir_reads(folder: Path) -> list[Line]:
     """The median of each read, and the longest of them. There is no reference to hold it against."""
-    site = Site(DirectoryStore(folder / "store"), folder / "cache", KeyRing("benchmark-secret-" * 3))
-    personal = {f"{resource.table}.{column}" for resource in CHOIR.resources for column in resource.personal}
-    vault = create_vault(site, "year", Kind(tuple(load_set(name) for name in CHOIR.sets), frozenset(personal)))
+    vault, year, seconds = filled_vault(folder, CHOIR, fill, MOMENT)
     try:
-        started = time.perf_counter()
-        choir = vault.write(fill, ACTOR, MOMENT).value.collectives[0]
-        filled = Line(
-            "a year of three choirs written in one commit", f"{time.perf_counter() - started:.1f} s", "", "", ""
-        )
-        asked = (*_season(choir), *_library(vault, choir))
-        return [filled, *(_read(vault, choir, verb, args) for verb, args in asked)]
+        choir = year.collectives[0]
+        filled = Line("a year of three choirs written in one commit", f"{seconds:.1f} s", "", "", "")
+        who, asked = (choir.conductor, choir.org_id), (*_season(choir), *_library(vault, choir))
+        return [filled, *(read_line(vault, CHOIR, who, verb, args, MOMENT) for verb, args in asked)]
     finally:
         vault.close()
 
@@ -81,22 +67,3 @@ def _library(vault: Vault, choir: Collective) -> Asked:
         ("takedown.list", {}),
         ("catalogue.public_domain", {}),
     )
-
-
-def _read(vault: Vault, choir: Collective, verb: str, args: dict[str, str]) -> Line:
-    declared = CHOIR.verb(verb)
-    assert declared is not None
-    lookup = vault.read(lambda tx: tx.value("SELECT personal_lookup(:email)", email=choir.conductor)).value
-
-    def caller(tx: ReadTx) -> Principal:
-        found = find_principal(tx, choir.conductor, lookup, choir.org_id)
-        assert found is not None
-        return found
-
-    times: list[float] = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        vault.read(lambda tx: declared.run(tx, caller(tx), args, MOMENT))
-        times.append(time.perf_counter() - started)
-    what = f"{verb}({', '.join(args)})"
-    return Line(what, microseconds(statistics.median(times)), "", "", f"longest {microseconds(max(times))}")

@@ -14,7 +14,7 @@ from db.errors import StoreUnavailable, VaultError
 from db.files.keys import blob_key
 from db.files.ledger import Blob, BlobGone, adopt, find_blob, knows_object, share
 from db.files.spool import Spool
-from db.log.fetch import fetch_range
+from db.log.fetch import CutShort, fetch_range
 from db.stores.base import ObjectExists, ObjectMissing, ObjectStore, OutcomeUnknown
 from db.transaction import WriteTx
 from db.vault.vault import Vault
@@ -77,13 +77,15 @@ def put_content(store: ObjectStore, vault_id: str, name: str, spool: Spool, now:
 def read_content(store: ObjectStore, vault_id: str, name: str, start: int, count: int) -> Iterator[bytes]:
     """That part of a content, in chunks of at most a megabyte, fetched ahead.
 
-    Raises VaultError `file_lost` at once when the object is not there, StoreUnavailable also later.
+    Raises VaultError `file_corrupt` at once when the object is not there or too short, StoreUnavailable also later.
     """
     chunks = fetch_range(store, blob_key(vault_id, name), start, count)
     try:
         first = next(chunks, b"")
     except ObjectMissing as exc:
-        raise VaultError(f"files: object {name} of vault {vault_id} is gone", code="file_lost") from exc
+        raise VaultError(f"files: object {name} of vault {vault_id} is gone", code="file_corrupt") from exc
+    except CutShort as exc:
+        raise VaultError(f"files: object {name} of vault {vault_id} is cut short", code="file_corrupt") from exc
     return _after(first, chunks)
 
 

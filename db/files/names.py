@@ -33,7 +33,9 @@ def check_name(given: object, field: str = "path") -> str:
     if size > NAME_BYTES:
         raise Invalid(f"got a path of {size} bytes, the limit is {NAME_BYTES}", code="path_invalid", field=field)
     parts = given.split("/")
-    if "" in parts or "." in parts or ".." in parts or not given.isprintable() or "\\" in given:
+    # What is no UTF-8 in an address comes as the sign for it, under which all such names would be one.
+    odd = not given.isprintable() or "\\" in given or "\N{REPLACEMENT CHARACTER}" in given
+    if odd or "" in parts or "." in parts or ".." in parts:
         raise _wrong(given, "parts joined by '/', none of them empty, '.' or '..', without control characters", field)
     return given
 

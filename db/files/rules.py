@@ -12,7 +12,7 @@ from db.files.names import row_key_of
 from db.json_sql import identifier
 from db.principal import Principal
 from db.resources import Policy, Resource
-from db.rest.visibility import allowed_sql, policy_values
+from db.rest.visibility import allowed_sql, is_open, policy_values
 from db.transaction import ReadTx, Statement
 
 Action = Literal["read", "write", "remove"]
@@ -90,6 +90,10 @@ class FileRules:
             if not self.manages(principal):
                 raise refusal(principal, f"you may not put files into the bucket {bucket.id}")
             return None
+        if bucket.declared.rows is not None and bucket.declared.rows.own:
+            if is_open(bucket.declared.write, principal):
+                return None
+            raise refusal(principal, f"you may not put files into the bucket {bucket.id}")
         key = row_key_of(name)
         if self._may(tx, bucket.declared, "write", key, principal, now):
             return key

@@ -9,6 +9,7 @@ from db.clock import Moment
 from db.errors import Conflict, Invalid, NotFound, TooLarge
 from db.files.buckets import Bucket
 from db.files.content_types import is_taken
+from db.files.declared import FileRows, Incoming, Reading
 from db.files.ledger import Blob
 from db.files.names import check_name
 from db.files.rules import Action, FileRules, refusal
@@ -24,7 +25,10 @@ OBJECT_NOT_FOUND = "Object not found"
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file to be put. replace: whether one of this name may be replaced. metadata: a JSON object as text."""
+    """A file to be put. replace: whether one of this name may be replaced. metadata: a JSON object as text.
+
+    picture: width and height of an image, where they are known.
+    """
 
     bucket: str
     name: str
@@ -32,15 +36,17 @@ class NewFile:
     cache_control: str = "no-cache"
     metadata: str | None = None
     replace: bool = False
+    picture: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, by which rules, and when."""
+    """Who asks, by which rules, and when. by_link: with a link; who signed it is the principal."""
 
     rules: FileRules
     principal: Principal
     now: Moment
+    by_link: bool = False
 
 
 def check_metadata(text: str | None) -> str | None:
@@ -72,12 +78,34 @@ def find_file(tx: ReadTx, bucket: Bucket, name: str, caller: Caller, action: Act
 
     Raises NotFound, the same for one the caller may not read, unless the charter says why.
     """
+    if action == "read":
+        return find_readable(tx, bucket, name, caller)[0]
+    found = _find_listed(tx, bucket, name, caller)
+    if _find(tx, bucket, name, caller, action) is None:
+        raise refusal(caller.principal, f"you may not {action} this file")
+    return found
+
+
+def find_readable(tx: ReadTx, bucket: Bucket, name: str, caller: Caller) -> tuple[Row, Reading | None]:
+    """The file and the `object` that holds it, and why the caller may read it, where that is judged file by file.
+
+    Raises NotFound, or what the charter says of a file that the caller may not read.
+    """
+    if bucket.declared is None or bucket.declared.reading is None:
+        return _find_listed(tx, bucket, name, caller), None
+    found = tx.row(_FIND, bucket=bucket.id, name=name)
+    if found is None:
+        raise NotFound(OBJECT_NOT_FOUND)
+    reading = bucket.declared.reading
+    return found, reading.may_read(tx, caller.principal, found, caller.now, caller.by_link)
+
+
+def _find_listed(tx: ReadTx, bucket: Bucket, name: str, caller: Caller) -> Row:
+    """The file, as far as the caller reads the row that owns it. Raises NotFound, or what the charter says."""
     found = _find(tx, bucket, name, caller, "read")
     if found is None:
         why = caller.rules.why_unreadable(tx, bucket, name, caller.principal, caller.now)
         raise why or NotFound(OBJECT_NOT_FOUND)
-    if action != "read" and _find(tx, bucket, name, caller, action) is None:
-        raise refusal(caller.principal, f"you may not {action} this file")
     return found
 
 
@@ -110,7 +138,9 @@ def check_put(tx: ReadTx, new: NewFile, caller: Caller) -> Bucket:
 def room_left(tx: ReadTx, rules: FileRules, bucket_id: str, name: str) -> int:
     """Bytes a file of this name may have before the vault's files are too many; what it replaces is counted off."""
     taken = tx.value("SELECT coalesce(sum(size), 0) FROM vaultry_files")
-    before = _row_of(tx, bucket_id, name)
+    known = rules.declared.get(bucket_id)
+    # A charter that keeps rows of files decides what becomes of a content that is replaced.
+    before = None if known is not None and known.rows is not None else _row_of(tx, bucket_id, name)
     return max(0, rules.vault_bytes - int(taken) + (0 if before is None else int(before["size"])))
 
 
@@ -130,6 +160,8 @@ def put_file(tx: WriteTx, new: NewFile, blob: Blob, caller: Caller) -> Row:
     """
     bucket = check_put(tx, new, caller)
     _check_content(tx, bucket, new, blob.size, caller.rules)
+    if bucket.declared is not None and bucket.declared.rows is not None:
+        return _put_kept(tx, bucket, bucket.declared.rows, new, blob, caller)
     key = None if bucket.declared is None else new.name.partition("/")[0]
     _make_single(tx, bucket, new, key)
     before = _row_of(tx, bucket.id, new.name)
@@ -154,6 +186,34 @@ def put_file(tx: WriteTx, new: NewFile, blob: Blob, caller: Caller) -> Row:
     return row
 
 
+def _put_kept(tx: WriteTx, bucket: Bucket, rows: FileRows, new: NewFile, blob: Blob, caller: Caller) -> Row:
+    """Write the file's row where the charter wants it, beside the charter's own; the new row."""
+    before = _row_of(tx, bucket.id, new.name)
+    said: dict[str, Any] = json.loads(new.metadata or "{}")
+    file = Incoming(caller.now.new_id(), new.name, blob.size, new.content_type, said, new.picture)
+    place = rows.put(tx, caller.principal, file, before, caller.now)
+    tx.insert(
+        "vaultry_files",
+        id=file.id,
+        bucket=bucket.id,
+        name=check_name(place.name),
+        row_key=place.row_key,
+        sha256=blob.sha256,
+        size=blob.size,
+        content_type=new.content_type,
+        cache_control=new.cache_control,
+        metadata=new.metadata,
+        version=1 if before is None else before["version"] + 1,
+        uploaded_by=caller.principal.actor_id,
+        created_at=caller.now.text,
+        updated_at=caller.now.text,
+    )
+    row = _row_of(tx, bucket.id, place.name)
+    if row is None:
+        raise AssertionError("a row that was just written is there")
+    return row
+
+
 _REPLACE = """
 UPDATE vaultry_files
    SET sha256 = :sha256, size = :size, content_type = :content_type, cache_control = :cache_control,
@@ -171,8 +231,20 @@ def _check_content(tx: ReadTx, bucket: Bucket, new: NewFile, size: int, rules: F
     if not is_taken(new.content_type, bucket.types):
         raise Invalid(
             f"got a file of type {new.content_type}, the bucket {bucket.id} takes {', '.join(bucket.types)}",
-            code="invalid_mime_type",
+            code=_code(bucket, "invalid_mime_type"),
             field="content-type",
+        )
+
+
+def _code(bucket: Bucket, known: str) -> str:
+    return known if bucket.declared is None else bucket.declared.code(known)
+
+
+def refuse_kept(bucket: Bucket) -> None:
+    """Raise Invalid `file_kept` for a bucket whose files have rows of their own: what is there is put and removed."""
+    if bucket.declared is not None and bucket.declared.rows is not None:
+        raise Invalid(
+            f"files of the bucket {bucket.id} are neither moved nor copied; upload it there", code="file_kept"
         )
 
 
@@ -191,6 +263,8 @@ def move_file(tx: WriteTx, source: tuple[Bucket, str], target: NewFile, caller: 
     """Give a file another name, bucket or row; its new row. The caller must be allowed to take it away and to put."""
     row = find_file(tx, *source, caller, "remove")
     bucket = check_put(tx, target, caller)
+    for either in (source[0], bucket):
+        refuse_kept(either)
     if bucket.declared is not None and bucket.declared.single and target.name.partition("/")[0] != row["row_key"]:
         _make_single(tx, bucket, target, target.name.partition("/")[0])
     _check_content(tx, bucket, target, 0, caller.rules)
@@ -221,7 +295,10 @@ def remove_files(tx: WriteTx, bucket: Bucket, names: Sequence[str], caller: Call
         raise Invalid(f"got {len(names)} names, the limit is {MOST_REMOVED}", field="prefixes")
     found = [_find(tx, bucket, name, caller, "remove") for name in dict.fromkeys(names)]
     removed = [row for row in found if row is not None]
+    kept = None if bucket.declared is None else bucket.declared.rows
     for row in removed:
+        if kept is not None:
+            kept.removed(tx, caller.principal, row, caller.now)
         tx.execute("DELETE FROM vaultry_files WHERE id = :id", id=row["id"])
     for key in dict.fromkeys(row["row_key"] for row in removed):
         _tell(tx, bucket, caller, key, _any_of_row(tx, bucket.id, key))
@@ -260,7 +337,7 @@ def _any_of_row(tx: ReadTx, bucket_id: str, key: str | None) -> Row | None:
 
 def _tell(tx: WriteTx, bucket: Bucket, caller: Caller, key: str | None, row: Row | None) -> None:
     """Tell the charter what became of the files of a row."""
-    if bucket.declared is not None and key is not None:
+    if bucket.declared is not None and bucket.declared.rows is None and key is not None:
         bucket.declared.changed(tx, caller.principal, key, row, caller.now)
 
 

@@ -1,8 +1,16 @@
 """Users and the roles they hold, as several verbs need them. Knows rows; judges no caller."""
 
 from db.clock import Moment
-from db.errors import Conflict, NotFound
+from db.errors import Conflict, NotAuthenticated, NotFound
+from db.principal import Principal
 from db.transaction import ReadTx, WriteTx
+
+
+def require_sign_in(principal: Principal) -> None:
+    """Raise NotAuthenticated for a guest: what is one's own belongs to somebody."""
+    if principal.kind == "guest":
+        raise NotAuthenticated("sign in first: a guest has nothing of the own")
+
 
 _ADD = """
 INSERT INTO users (id, email, email_hash, email_verified, name, created_at, updated_at)

@@ -17,6 +17,7 @@ from db.files.keys import blob_key, files_prefix
 from db.files.ledger import Blob
 from db.files.links import Link, open_link, sign_link
 from db.files.names import check_name
+from db.files.picture_size import LEADING_BYTES, picture_size
 from db.files.table import Caller, NewFile, check_cache_control, check_metadata, put_file
 from db.log.fetch import fetch_range
 from db.transaction import WriteTx
@@ -86,8 +87,10 @@ def complete(services: Services, call: Call) -> Reply:
         # Completed before, and removed since because the vault had the content already? Then there is an answer.
         return visit.write("file.put", _refuse)
     sha256, head = put
-    new = NewFile(place[1], place[2], settle_type(told["content_type"], head), told["cache_control"],
-                  told["metadata"], told["replace"])  # fmt: skip
+    content_type = settle_type(told["content_type"], head[:HEAD_BYTES])
+    picture = picture_size(head) if content_type.startswith("image/") else None
+    new = NewFile(place[1], place[2], content_type, told["cache_control"],
+                  told["metadata"], told["replace"], picture)  # fmt: skip
 
     def commit(adopt: Adopt) -> Reply:
         def work(tx: WriteTx, caller: Caller) -> Reply:
@@ -106,7 +109,7 @@ def _refuse(tx: WriteTx, caller: Caller) -> Reply:
 
 
 def _read_back(services: Services, vault_id: str, told: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Digest and head of what was put, which must be what it was said to be; None when nothing is there."""
+    """Digest and first megabyte of what was put, which must be what it was said to be; None when nothing is there."""
     store, key = services.site.store, blob_key(vault_id, told["object"])
     # Ids rise with time: few objects come after one that was just put.
     listed = store.list(files_prefix(vault_id), after=key[:-1], op="files:list")
@@ -116,7 +119,7 @@ def _read_back(services: Services, vault_id: str, told: Mapping[str, Any]) -> tu
     digest, head = hashlib.sha256(), b""
     if stored.size == told["size"]:
         for chunk in fetch_range(store, key, 0, stored.size):
-            head += chunk[: HEAD_BYTES - len(head)]
+            head += chunk[: LEADING_BYTES - len(head)]
             digest.update(chunk)
     if stored.size != told["size"] or told["sha256"] not in (None, digest.hexdigest()):
         raise Invalid(

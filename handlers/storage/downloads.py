@@ -5,21 +5,26 @@ gateway, could not pass it on.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from urllib.parse import quote
 
 from db.clock import timestamp_ms
-from db.errors import Forbidden, RangeUnsatisfiable, VaultError
+from db.errors import Forbidden, NotAuthenticated, RangeUnsatisfiable, VaultError
 from db.files.buckets import Bucket
 from db.files.contents import read_content
-from db.files.links import open_link
+from db.files.declared import Reading
+from db.files.links import Link, open_link
 from db.files.names import check_name
 from db.files.table import Caller
+from db.principal import Principal
 from db.transaction import ReadTx, Row
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services
+from handlers.storage.handing_out import note_handed_out
 from handlers.storage.objects import find_visible
 from handlers.storage.presigned import s3_links
 from handlers.storage.visit import Visit, enter, enter_by_link
@@ -43,40 +48,85 @@ def public(services: Services, call: Call) -> Reply:
 def by_link(services: Services, call: Call) -> Reply:
     """A file to whoever brings the link. Raises Forbidden `link_invalid`, Gone `link_expired`, NotFound."""
     visit = enter_by_link(services, call)
-    place = (visit.entry.id, call.path["bucket"], call.path["name"])
+    try:
+        return _serve(visit.signed(_opened(services, visit).more))
+    except VaultError as exc:
+        known = visit.rules.declared.get(call.path["bucket"])
+        exc.code = exc.code if known is None else known.code(exc.code)
+        raise
+
+
+def _opened(services: Services, visit: Visit) -> Link:
+    """The link that the request brings. Raises as `by_link`."""
+    call = visit.call
+    place = (visit.entry.id, call.path["bucket"], check_name(call.path["name"]))
     token = call.parameter("token")
     if not token:
+        known = visit.rules.declared.get(call.path["bucket"])
+        if known is not None and "link_missing" in known.codes:
+            raise NotAuthenticated("the link lacks its token", code="link_missing")
         raise Forbidden("the link lacks its token", code="link_invalid")
-    link = open_link(services.keyring, "file link", token, place, call.now)
-    return _serve(visit.signed(link.more))
+    return open_link(services.keyring, "file link", token, place, call.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file that is to be handed out. reading: why, where that is judged file by file."""
+
+    bucket: Bucket
+    row: Row
+    reading: Reading | None
+    principal: Principal
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        name: str = self.row["name"]
+        return name.rpartition("/")[2] if self.reading is None else self.reading.name
 
 
 def _serve(visit: Visit) -> Reply:
     check_name(visit.call.path["name"])
 
-    def work(tx: ReadTx, caller: Caller) -> tuple[Bucket, Row]:
-        return find_visible(visit, tx, caller, content=visit.call.method != "HEAD")
+    def work(tx: ReadTx, caller: Caller) -> _Found:
+        return _Found(*find_visible(visit, tx, caller, content=visit.call.method != "HEAD"), caller.principal)
 
-    (bucket, row), bookmark = visit.read(work)
-    headers = (*_headers(visit.call, bucket, row), ("x-d1-bookmark", bookmark))
+    found, bookmark = visit.read(work)
+    row = found.row
+    headers = (*_headers(visit.call, found), ("x-d1-bookmark", bookmark))
     if _is_known(visit.call, row):
         return Reply(304, headers=headers)
     if row["object"] is None:
-        raise VaultError(f"file {row['id']}: the vault does not know its content", code="file_lost")
+        raise VaultError(f"file {row['id']}: the vault does not know its content", code="file_corrupt")
     wanted = _range(visit.call, row)
     start, count = (0, row["size"]) if wanted is None else wanted
-    if address := _redirect(visit, row, count):
+    if address := _redirect(visit, found, count):
+        _note(visit, found)
         return Reply(302, headers=(*headers, ("Location", address)))
     if wanted is not None:
         headers = (*headers, ("Content-Range", f"bytes {start}-{start + count - 1}/{row['size']}"))
     headers = (*headers, ("Content-Length", str(count)))
     empty = visit.call.method == "HEAD" or count == 0
     store = visit.services.site.store
-    content = () if empty else read_content(store, visit.entry.id, row["object"], start, count)
+    content: Iterable[bytes] = () if empty else read_content(store, visit.entry.id, row["object"], start, count)
+    if not empty and found.reading is not None:
+        content = _noted(visit, found, content)
     return Reply(200 if wanted is None else 206, "", row["content_type"], headers, content)
 
 
-def _headers(call: Call, bucket: Bucket, row: Row) -> tuple[tuple[str, str], ...]:
+def _noted(visit: Visit, found: _Found, content: Iterable[bytes]) -> Iterator[bytes]:
+    """The same content; once all of it was taken, that is noted."""
+    yield from content
+    _note(visit, found)
+
+
+def _note(visit: Visit, found: _Found) -> None:
+    if found.bucket.declared is not None and found.bucket.declared.reading is not None:
+        note_handed_out(visit, found.bucket.declared.reading, found.row, found.principal)
+
+
+def _headers(call: Call, found: _Found) -> tuple[tuple[str, str], ...]:
+    bucket, row = found.bucket, found.row
     free = bucket.public and bucket.declared is None
     # A row's readers change from one request to the next: whoever keeps the file asks each time whether it still may.
     cache = f"public, {row['cache_control']}" if free else "private, no-cache"
@@ -88,7 +138,8 @@ def _headers(call: Call, bucket: Bucket, row: Row) -> tuple[tuple[str, str], ...
         ("Cache-Control", cache),
         ("X-Content-Type-Options", "nosniff"),
         *(() if inert else (("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"),)),
-        *_disposition(call, row["name"].rpartition("/")[2]),
+        *(() if found.reading is None else (("x-access-reason", found.reading.reason),)),
+        *_disposition(call, found.name),
     )
 
 
@@ -143,13 +194,16 @@ def _holds(if_range: str | None, row: Row) -> bool:
     return if_range.strip() in (f'"{row["sha256"]}"', http_date(row["updated_at"]))
 
 
-def _redirect(visit: Visit, row: Row, count: int) -> str | None:
+def _redirect(visit: Visit, found: _Found, count: int) -> str | None:
     """Where S3 hands the file out itself; None for one that goes through us, and for HEAD, which has no body."""
     long = visit.call.method == "GET" and count > visit.services.settings.file_redirect_bytes
     links = s3_links(visit.services) if long else None
     if links is None:
         return None
-    disposition = dict(_disposition(visit.call, row["name"].rpartition("/")[2])).get("Content-Disposition")
+    row = found.row
+    # S3 adds no policy of ours: what could run there is saved, not shown.
+    unnamed = None if _INERT.match(row["content_type"]) else "attachment"
+    disposition = dict(_disposition(visit.call, found.name)).get("Content-Disposition", unnamed)
     return links.get(visit.entry.id, row["object"], row["content_type"], disposition, REDIRECT_SECONDS)
 
 

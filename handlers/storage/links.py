@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from db.errors import Gone, Invalid, NotAuthenticated, NotFound
+from db.errors import Forbidden, Gone, Invalid, NotAuthenticated, NotFound
 from db.fields import is_json_list
 from db.files.links import Link, Purpose, sign_link
 from db.files.names import check_name
@@ -25,7 +25,7 @@ _FILE: Purpose = "file link"
 def sign_one(services: Services, call: Call) -> Reply:
     """A link to a file the caller may read."""
     visit, body = enter(services, call), call.json_object()
-    seconds, name = _seconds(body), call.path["name"]
+    seconds, name = _seconds(visit, body), call.path["name"]
     if body.get("transform"):
         raise no_transformation()
 
@@ -42,7 +42,7 @@ def sign_one(services: Services, call: Call) -> Reply:
 def sign_several(services: Services, call: Call) -> Reply:
     """Links to several files; those the caller cannot read have an error in place of a link."""
     visit, body = enter(services, call), call.json_object()
-    seconds, paths = _seconds(body), body.get("paths")
+    seconds, paths = _seconds(visit, body), body.get("paths")
     if not is_json_list(paths) or len(paths) > _MOST_PATHS:
         raise Invalid(f"paths: wanted a list of at most {_MOST_PATHS} paths", field="paths")
     names = [str(path) for path in paths]
@@ -54,7 +54,7 @@ def sign_several(services: Services, call: Call) -> Reply:
         for name in names:
             try:
                 find_file(tx, bucket, name, caller)
-            except (NotFound, NotAuthenticated, Gone):
+            except (NotFound, NotAuthenticated, Forbidden, Gone):
                 continue
             found.add(name)
         return caller.principal, found
@@ -101,11 +101,18 @@ def _place(call: Call) -> str:
     return f"{quote(call.path['bucket'])}/{quote(call.path['name'])}"
 
 
-def _seconds(body: dict[str, Any]) -> int:
+def _seconds(visit: Visit, body: dict[str, Any]) -> int:
+    known = visit.rules.declared.get(visit.call.path["bucket"])
+    reading = None if known is None else known.reading
     given = body.get("expiresIn")
+    if given is None and reading is not None:
+        return reading.link_seconds[2]
     text = str(given)
     if isinstance(given, bool) or not text.isdecimal() or len(text) > 12:
         raise Invalid(f"expiresIn: got {text[:40]!r}, wanted seconds", field="expiresIn")
+    if reading is not None and not reading.link_seconds[0] <= int(text) <= reading.link_seconds[1]:
+        fewest, most, _ = reading.link_seconds
+        raise Invalid(f"expiresIn: got {text}, wanted {fewest} to {most} seconds", field="expiresIn")
     return int(text)
 
 

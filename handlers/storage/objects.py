@@ -7,12 +7,25 @@ from typing import Any
 from db.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from db.fields import is_json_list
 from db.files.buckets import Bucket
+from db.files.declared import Reading
 from db.files.ledger import find_blob
 from db.files.listing import list_folder as folder_entries
 from db.files.listing import list_page as page_entries
 from db.files.listing import parse_folder_wish, parse_page_wish
 from db.files.names import check_name
-from db.files.table import OBJECT_NOT_FOUND, Caller, NewFile, check_metadata, find_file, move_file, put_file, remove_files, shown
+from db.files.table import (
+    OBJECT_NOT_FOUND,
+    Caller,
+    NewFile,
+    check_metadata,
+    find_file,
+    find_readable,
+    move_file,
+    put_file,
+    refuse_kept,
+    remove_files,
+    shown,
+)
 from db.transaction import ReadTx, Row, WriteTx
 from handlers.call import Call
 from handlers.reply import Reply
@@ -48,8 +61,8 @@ def _info(visit: Visit) -> Reply:
     return _reply(told, bookmark)
 
 
-def find_visible(visit: Visit, tx: ReadTx, caller: Caller, *, content: bool) -> tuple[Bucket, Row]:
-    """The file that the path names, with its bucket.
+def find_visible(visit: Visit, tx: ReadTx, caller: Caller, *, content: bool) -> tuple[Bucket, Row, Reading | None]:
+    """The file that the path names, with its bucket, and why the caller may read it, where that is judged by file.
 
     content: whether the caller wants what is in it, and is told to sign in where that would help. Who asks only
     whether it is there gets a plain no: clients' `exists()` takes nothing else for one. Raises NotFound.
@@ -57,7 +70,7 @@ def find_visible(visit: Visit, tx: ReadTx, caller: Caller, *, content: bool) -> 
     bucket = caller.rules.bucket(tx, visit.call.path["bucket"])
     visit.check_token(bucket, writes=False)
     try:
-        return bucket, find_file(tx, bucket, visit.call.path["name"], caller)
+        return bucket, *find_readable(tx, bucket, visit.call.path["name"], caller)
     except NotAuthenticated:
         if content:
             raise
@@ -110,9 +123,12 @@ def copy(services: Services, call: Call) -> Reply:
     metadata = None if given is None else check_metadata(json.dumps(given))
 
     def work(tx: WriteTx, caller: Caller) -> Reply:
-        row = find_file(tx, *_source(visit, tx, caller, body, writes=False), caller)
-        target = _target(body)
-        visit.check_token(caller.rules.bucket(tx, target[0]), writes=True)
+        source, target = _source(visit, tx, caller, body, writes=False), _target(body)
+        row = find_file(tx, *source, caller)
+        there = caller.rules.bucket(tx, target[0])
+        visit.check_token(there, writes=True)
+        for either in (source[0], there):
+            refuse_kept(either)
         kept = row["metadata"] if body.get("copyMetadata", True) else None
         new = NewFile(
             *target,

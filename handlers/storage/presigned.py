@@ -1,6 +1,8 @@
 """Addresses at which S3 itself hands out or takes in one object, for a while. Knows boto3; not names or rights."""
 
 import base64
+import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
@@ -65,10 +67,27 @@ class S3Links:
 
     def plain(self, action: Literal["get_object", "put_object"], key: str, seconds: int) -> str:
         """The address at which any object can be had, or put over whatever is there. Raises Unavailable."""
-        return self._signed(action, {"Key": f"{self._prefix}/{key}" if self._prefix else key}, seconds)
+        return self._signed(action, {"Key": self._full(key)}, seconds)
+
+    @cached_property
+    def etags_are_md5(self) -> bool:
+        """Whether S3 answers a put with the MD5 of its body; where it encrypts by keys of KMS, it does not.
+
+        Found out by a put, which needs no further right. Raises Unavailable.
+        """
+        failures: Any = import_module("botocore.exceptions")
+        body, key = os.urandom(16), self._full(f"staging/{os.urandom(12).hex()}")
+        try:
+            answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+        except (failures.BotoCoreError, failures.ClientError) as exc:
+            raise Unavailable(f"asking S3 for an ETag: {type(exc).__name__}", code="store_unavailable") from exc
+        return bool(answer["ETag"].strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest())
 
     def _key(self, vault_id: str, name: str) -> str:
-        key = blob_key(vault_id, name)
+        return self._full(blob_key(vault_id, name))
+
+    def _full(self, key: str) -> str:
         return f"{self._prefix}/{key}" if self._prefix else key
 
     def _signed(self, action: str, wanted: dict[str, Any], seconds: int) -> str:

@@ -88,6 +88,7 @@ def add(services: Services, call: Call) -> "PartUpload":
     given = _number(call, "upload-offset")
     if given != progress.offset:
         raise Conflict(f"got a part from byte {given}, the upload stands at {progress.offset}", code="offset_wrong")
+    _require_room(visit, progress)
     return PartUpload(visit, progress, created=False)
 
 
@@ -182,6 +183,14 @@ def _finish(visit: Visit, progress: Progress) -> None:
         new = NewFile(**upload.file)
         answer = store_file(with_changes(visit, call=call), new, spool)
     finish_upload(services.site.store, visit.entry.id, progress, answer.body, visit.call.now)
+
+
+def _require_room(visit: Visit, progress: Progress) -> None:
+    """Raise TooLarge where the parts of unfinished uploads fill the vault: many may begin while it has room for each."""
+    new = NewFile(**progress.upload.file)
+    room = visit.read(lambda tx, caller: _room(tx, caller, new))[0]
+    if unfinished_bytes(visit.services.site.store, visit.entry.id) >= room and progress.offset < progress.upload.length:
+        raise quota_reached(visit.rules, progress.upload.length)
 
 
 def _room(tx: ReadTx, caller: Caller, new: NewFile) -> int:

@@ -12,6 +12,7 @@ from db.files.content_types import settle_type
 from db.files.contents import Adopt, keep_content
 from db.files.links import open_link
 from db.files.names import check_name
+from db.files.picture_size import LEADING_BYTES, picture_size
 from db.files.spool import Spool
 from db.files.table import (
     Caller,
@@ -127,7 +128,8 @@ def largest(visit: Visit, new: NewFile, announced: str | None) -> tuple[int, str
 
 def store_file(visit: Visit, new: NewFile, spool: Spool) -> Reply:
     """Keep the content and commit the file; the answer that storage clients want."""
-    new = with_changes(new, content_type=settle_type(new.content_type, spool.head))
+    content_type = settle_type(new.content_type, spool.head)
+    new = with_changes(new, content_type=content_type, picture=_measured(visit, new.bucket, content_type, spool))
     told = json.dumps([spool.sha256, new.content_type, new.cache_control, new.metadata, new.replace])
     # A repeated request has the same file, not the same boundary.
     visit = with_changes(visit, call=with_changes(visit.call, body=told.encode(), headers=_plain(visit.call)))
@@ -143,6 +145,15 @@ def store_file(visit: Visit, new: NewFile, spool: Spool) -> Reply:
 
     with visit.services.vault(visit.entry) as vault:
         return keep_content(visit.services.site.store, vault, spool, visit.call.now, commit)
+
+
+def _measured(visit: Visit, bucket: str, content_type: str, spool: Spool) -> tuple[int, int] | None:
+    """Width and height of a picture for a charter that keeps a row of it."""
+    known = visit.rules.declared.get(bucket)
+    if known is None or known.rows is None or not content_type.startswith("image/"):
+        return None
+    with spool.path.open("rb") as content:
+        return picture_size(content.read(LEADING_BYTES))
 
 
 def _plain(call: Call) -> list[tuple[str, str]]:

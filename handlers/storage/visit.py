@@ -74,7 +74,7 @@ class Visit:
     def caller(self, tx: ReadTx) -> Caller:
         """The caller as the vault knows him at this commit."""
         if self.signer is not None:
-            return Caller(self.rules, self.signer, self.call.now)
+            return Caller(self.rules, self.signer, self.call.now, by_link=True)
         return Caller(self.rules, principal_of(tx, self.identity, self.entry, self.charter), self.call.now)
 
     def check_token(self, bucket: Bucket | FileBucket | None, *, writes: bool) -> None:

@@ -3,12 +3,12 @@
 from typing import Any, LiteralString
 
 from db.clock import Moment
-from db.errors import Conflict, Invalid, NotFound
+from db.errors import Conflict, Invalid
 from db.fields import Choice, Field, Instant, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.notices import notify
-from domain.band.trash import open_trash_until, refuse_deleted, refuse_restoring
+from domain.band.trash import Trashable, trash_verb
 from domain.charter import Args, Verb
 from domain.partial_update import changeable, changes
 
@@ -27,20 +27,8 @@ EVENT_FIELDS: dict[str, Field] = {
 }
 
 
-def event_row(tx: ReadTx, event_id: str) -> Row:
-    """The event, in the trash or not. Raises NotFound."""
-    found = tx.row("SELECT * FROM events WHERE id = :id", id=event_id)
-    if found is None:
-        raise NotFound(f"event {event_id}: unknown", field="event_id")
-    return found
-
-
-def live_event(tx: ReadTx, event_id: str) -> Row:
-    """The event that is not in the trash. Raises NotFound."""
-    found = event_row(tx, event_id)
-    if found["deleted_at"] is not None:
-        raise NotFound(f"event {event_id}: unknown", field="event_id")
-    return found
+EVENTS = Trashable("events", "event")
+event_row, live_event = EVENTS.row, EVENTS.live
 
 
 def _check(tx: ReadTx, times: dict[str, Any], venue_id: str | None) -> None:
@@ -135,23 +123,19 @@ def reinstate(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dic
     return {"id": _switch(tx, args["event_id"], _CANCEL, "is_cancelled", 0, now)["id"]}
 
 
-_TRASH = "UPDATE events SET deleted_at = :deleted_at, updated_at = :now WHERE id = :id"
+_TRASHED: LiteralString = """
+SELECT id, title, type, start_time, deleted_at FROM events WHERE deleted_at IS NOT NULL
+"""
 
 
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """Id, and until when the event can come back. Raises NotFound, Conflict `already_deleted`."""
-    event = event_row(tx, args["event_id"])
-    refuse_deleted(event, "event")
-    tx.execute(_TRASH, id=event["id"], deleted_at=now.text, now=now.text)
-    return {"id": event["id"], "restorable_until": open_trash_until(now.text)}
+    return EVENTS.discard(tx, args["event_id"], now)
 
 
 def restore(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """The id. Raises NotFound, Conflict `not_deleted`, `restore_window_closed`."""
-    event = event_row(tx, args["event_id"])
-    refuse_restoring(event, "event", now)
-    tx.execute(_TRASH, id=event["id"], deleted_at=None, now=now.text)
-    return {"id": event["id"]}
+    return EVENTS.bring_back(tx, args["event_id"], now)
 
 
 _EDIT, _PUBLISHING, _DELETE = ("event.edit",), ("event.publish",), ("event.delete",)
@@ -173,4 +157,5 @@ VERBS = (
     Verb("event.reinstate", reinstate, True, "Take the cancelling of an event back.", _EDIT, _ONE),
     Verb("event.delete", delete, True, "Put an event in the trash for 30 days.", _DELETE, _ONE),
     Verb("event.restore", restore, True, "Bring an event back from the trash.", _DELETE, _ONE),
+    trash_verb("event.trash", "Events", _TRASHED, "event.delete"),
 )

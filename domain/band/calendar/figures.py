@@ -11,22 +11,26 @@ from db.transaction import ReadTx, Row, SqlValue, WriteTx
 from domain.attendance import percent
 from domain.band.calendar.events import TYPES, live_event
 from domain.band.calendar.marking import STATUSES
+from domain.band.narrowing import Conditions, narrowed
 from domain.band.people.members import live_member, own_member
 from domain.charter import Args, Verb
 
 # Cancelled and deleted events count nowhere.
-_COUNTED: LiteralString = """
+_ALL: LiteralString = """
   FROM attendance AS a
   JOIN events AS e ON e.id = a.event_id AND e.deleted_at IS NULL AND e.is_cancelled = 0
   JOIN members AS m ON m.id = a.member_id
- WHERE (:from IS NULL OR e.start_time >= :from) AND (:to IS NULL OR e.start_time <= :to)
-   AND (:event_type IS NULL OR e.type = :event_type)
-   AND (:event_id IS NULL OR a.event_id = :event_id)
-   AND (:member_id IS NULL OR a.member_id = :member_id)
-   AND (:status IS NULL OR a.status = :status)
-   AND (:section_id IS NULL OR EXISTS (
-        SELECT 1 FROM member_sections WHERE member_id = m.id AND section_id = :section_id))
+ WHERE 1
 """
+_NARROWED: Conditions = {
+    "from": "e.start_time >= :from",
+    "to": "e.start_time <= :to",
+    "event_type": "e.type = :event_type",
+    "event_id": "a.event_id = :event_id",
+    "member_id": "a.member_id = :member_id",
+    "status": "+a.status = :status",
+    "section_id": "m.id IN (SELECT member_id FROM member_sections WHERE section_id = :section_id)",
+}
 _SUMS: LiteralString = """
        count(*) AS total, sum(a.status = 'PRESENT') AS present, sum(a.status = 'ABSENT') AS absent,
        sum(a.status = 'EXCUSED') AS excused, sum(a.status = 'LATE') AS late,
@@ -43,8 +47,10 @@ FILTERS: dict[str, Field] = {
 }
 
 
-def _values(args: Mapping[str, Any]) -> dict[str, SqlValue]:
-    return {name: args.get(name) for name in FILTERS}
+def _counted(args: Mapping[str, Any]) -> tuple[LiteralString, dict[str, SqlValue]]:
+    """From where the marks that match are read, and the values of the filters."""
+    conditions, values = narrowed(args, _NARROWED)
+    return _ALL + conditions, values
 
 
 def figures(row: Row | None) -> dict[str, Any]:
@@ -55,7 +61,8 @@ def figures(row: Row | None) -> dict[str, Any]:
 
 
 def _of(tx: ReadTx, args: Mapping[str, Any]) -> dict[str, Any]:
-    return figures(tx.row(f"SELECT {_SUMS} {_COUNTED}", **_values(args)))
+    counted, values = _counted(args)
+    return figures(tx.row(f"SELECT {_SUMS} {counted}", **values))
 
 
 def overall(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
@@ -106,27 +113,27 @@ _FIRST_SECTION: LiteralString = """
   WHERE p.member_id = m.id ORDER BY s.sort_order, s.name LIMIT 1)
 """
 _PLACE: LiteralString = "coalesce(e.location, (SELECT name FROM venues WHERE id = e.venue_id))"
-_DETAILED = f"""
+_DETAILED: LiteralString = f"""
 SELECT e.title AS "Event", e.type AS "Event Type", substr(e.start_time, 1, 10) AS "Event Date",
        {_PLACE} AS "Event Location", m.first_name AS "Member First Name", m.last_name AS "Member Last Name",
        personal_open('members.email', m.email) AS "Member Email", {_FIRST_SECTION} AS "Section",
        a.status AS "Status", a.notes AS "Notes", substr(a.marked_at, 1, 10) AS "Marked At"
-{_COUNTED} ORDER BY e.start_time DESC, e.id, m.last_name, m.first_name, m.id
 """
+_BY_MARK: LiteralString = " ORDER BY e.start_time DESC, e.id, m.last_name, m.first_name, m.id"
 _COUNTS_NAMED: LiteralString = """
        count(*) AS total, sum(a.status = 'PRESENT') AS "Present", sum(a.status = 'ABSENT') AS "Absent",
        sum(a.status = 'EXCUSED') AS "Excused", sum(a.status = 'LATE') AS "Late",
        sum(a.status = 'LEFT_EARLY') AS "Left Early"
 """
-_BY_MEMBER = f"""
+_OF_MEMBERS: LiteralString = f"""
 SELECT m.first_name AS "First Name", m.last_name AS "Last Name", {_FIRST_SECTION} AS "Section", {_COUNTS_NAMED}
-{_COUNTED} GROUP BY m.id ORDER BY m.last_name, m.first_name, m.id
 """
-_BY_EVENT = f"""
+_BY_MEMBER: LiteralString = " GROUP BY m.id ORDER BY m.last_name, m.first_name, m.id"
+_OF_EVENTS: LiteralString = f"""
 SELECT e.title AS "Event", e.type AS "Event Type", substr(e.start_time, 1, 10) AS "Event Date",
        {_PLACE} AS "Location", {_COUNTS_NAMED}
-{_COUNTED} GROUP BY e.id ORDER BY e.start_time DESC, e.id
 """
+_BY_EVENT: LiteralString = " GROUP BY e.id ORDER BY e.start_time DESC, e.id"
 # How the column of counted rows is called in each table.
 _TOTAL = {"member-summary": "Total Events", "event-summary": "Total Records"}
 KINDS = ("detailed", "member-summary", "event-summary")
@@ -146,12 +153,12 @@ def export(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> list[d
     if not principal.may("attendance.view.all"):
         raise Forbidden("exporting attendance needs attendance.view.all besides report.export")
     kind: str = args.get("kind") or "detailed"
+    counted, given = _counted(args)
     if kind == "detailed":
-        rows = [dict(row) for row in tx.rows(_DETAILED, **_values(args))]
+        rows = [dict(row) for row in tx.rows(_DETAILED + counted + _BY_MARK, **given)]
     else:
-        found = tx.rows(_BY_MEMBER if kind == "member-summary" else _BY_EVENT, **_values(args))
-        rows = [_summary(row, _TOTAL[kind]) for row in found]
-    given = {name: value for name, value in _values(args).items() if value is not None}
+        columns, grouped = (_OF_MEMBERS, _BY_MEMBER) if kind == "member-summary" else (_OF_EVENTS, _BY_EVENT)
+        rows = [_summary(row, _TOTAL[kind]) for row in tx.rows(columns + counted + grouped, **given)]
     tx.note("attendance", {"action": "EXPORT", "kind": kind, "filters": given, "rows": len(rows)})
     return rows
 

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from db.clock import Moment
-from db.errors import Conflict, Forbidden, Invalid, NotFound
-from db.fields import Choice, Field, Instant, ListOf, Text, is_json_object, parse_fields
+from db.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
+from db.fields import Choice, Field, Instant, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.calendar.events import live_event
+from domain.band.objects import ObjectOf
 from domain.band.people.members import own_member
+from domain.band.recently import changes_since
 from domain.band.visibility import LED_MEMBERS, OWN_MEMBER
 from domain.charter import Args, Verb
 
@@ -27,19 +28,6 @@ _ANSWERS: Mapping[str, str] = {
 }
 _MARK: dict[str, Field] = {"status": Choice(STATUSES, required=True), "notes": Text(max_characters=1000)}
 _RECORD: dict[str, Field] = {"member_id": Text(required=True), **_MARK, "marked_at": Instant()}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of an attendance sheet."""
-
-    required: bool = False
-
-    def parse(self, value: Any, name: str) -> dict[str, Any]:
-        """`{"member_id", "status", "notes", "marked_at"}`, the last two only where given."""
-        if not is_json_object(value):
-            raise Invalid(f"{name}: got {value!r}, wanted an object with member_id and status", field=name)
-        return parse_fields(value, _RECORD)
 
 
 def markable_event(tx: ReadTx, event_id: str) -> Row:
@@ -116,6 +104,8 @@ def _refuse_locked(tx: ReadTx, event: Row, member_id: str, by: str | None, now: 
 def mark(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """Member and status. Raises NotFound, Invalid, Forbidden `out_of_scope`, Conflict `event_cancelled`, `…_locked`."""
     event = markable_event(tx, args["event_id"])
+    if not event["is_published"] and not principal.may("event.edit"):
+        raise NotFound(f"event {event['id']}: unknown", field="event_id")
     _require_markable(tx, args["member_id"])
     if _right(tx, principal, args["member_id"]) == "own":
         _refuse_locked(tx, event, args["member_id"], principal.id, now)
@@ -164,11 +154,18 @@ def initialise(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> di
     return {"count": len(rows)}
 
 
+PER_MINUTE = 10
+_MINUTE_S = 60
 _ANSWERING = ("ACTIVE", "LEAVE_OF_ABSENCE")
 
 
 def answer(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """The status that stands for the answer. Raises NotFound, Forbidden, Conflict `event_cancelled`, `…_locked`."""
+    """The status that stands for the answer.
+
+    Raises NotFound, Forbidden, Conflict `event_cancelled`, `attendance_locked`, RateLimited.
+    """
+    if changes_since(tx, now.later(seconds=-_MINUTE_S), "attendance", actor=principal.actor_id) >= PER_MINUTE:
+        raise RateLimited(f"{PER_MINUTE} answers a minute were given", retry_after_s=_MINUTE_S)
     event = markable_event(tx, args["event_id"])
     if not event["is_published"]:
         raise NotFound(f"event {event['id']}: unknown", field="event_id")
@@ -201,7 +198,7 @@ VERBS = (
         True,
         "Write an event's whole sheet; who is not on it loses the mark.",
         _ALL,
-        {**_EVENT, "records": ListOf(Record(), required=True)},
+        {**_EVENT, "records": ListOf(ObjectOf(_RECORD), required=True)},
     ),
     Verb(
         "attendance.initialise",

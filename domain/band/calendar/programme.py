@@ -6,34 +6,20 @@ change writes both.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from db.clock import Moment
 from db.errors import Conflict, Invalid, NotFound
-from db.fields import Field, Integer, ListOf, Text, is_json_object, parse_fields
+from db.fields import Field, Integer, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.calendar.events import live_event
+from domain.band.objects import ObjectOf
 from domain.charter import Args, Verb
 from domain.ordered_list import permutation_fault
 
 Item = Mapping[str, Any]
 _ITEM: dict[str, Field] = {"piece_id": Text(required=True), "notes": Text(max_characters=1000)}
-
-
-@dataclass(frozen=True, slots=True)
-class ProgrammeItem:
-    """One entry of a programme: the piece, and notes."""
-
-    required: bool = False
-
-    def parse(self, value: Any, name: str) -> dict[str, Any]:
-        """`{"piece_id", "notes"}`."""
-        if not is_json_object(value):
-            raise Invalid(f"{name}: got {value!r}, wanted an object with piece_id and notes", field=name)
-        parsed = parse_fields(value, _ITEM)
-        return {"piece_id": parsed["piece_id"], "notes": parsed.get("notes")}
 
 
 def first_appearances(items: Sequence[Item]) -> list[Item]:
@@ -138,7 +124,7 @@ def replace(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[
     event = live_event(tx, args["event_id"])
     for item in args["items"]:
         _require_piece(tx, item["piece_id"])
-    write_programme(tx, event["id"], args["items"], now)
+    write_programme(tx, event["id"], [{"notes": None, **item} for item in args["items"]], now)
     return programme(tx, live_event(tx, event["id"]))
 
 
@@ -199,6 +185,6 @@ VERBS = (
         True,
         "Write an event's whole programme; a piece may come again.",
         _EDIT,
-        {**_EVENT, "items": ListOf(ProgrammeItem(), required=True)},
+        {**_EVENT, "items": ListOf(ObjectOf(_ITEM), required=True)},
     ),
 )

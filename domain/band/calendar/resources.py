@@ -1,4 +1,7 @@
-"""The calendar over REST: who reads which event, note and mark. Data only; rules with branches are verbs."""
+"""The calendar over REST: who reads which event, note and mark. Data only; rules with branches are verbs.
+
+What is in the trash is nobody's row here; `event.trash` lists it.
+"""
 
 from db.clock import Moment
 from db.errors import Invalid
@@ -10,8 +13,9 @@ from domain.band.visibility import LED_MEMBERS, OWN_MEMBER
 from domain.supplied import caller, moment, new_id
 
 _SHOWN = "deleted_at IS NULL AND is_published = 1"
-_OF_SHOWN = f"event_id IN (SELECT id FROM main.events WHERE {_SHOWN})"
+_OF_SHOWN = f"EXISTS (SELECT 1 FROM main.events AS of_it WHERE of_it.id = event_id AND {_SHOWN})"
 _OWN_SECTIONS = f"(SELECT section_id FROM main.member_sections WHERE member_id = {OWN_MEMBER})"
+_OF_LIVE = "EXISTS (SELECT 1 FROM main.events AS of_it WHERE of_it.id = event_id AND of_it.deleted_at IS NULL)"
 _MEMBER_ONLY = (Policy("event.view.all", "1"),)
 _EDIT = (Policy("event.edit", "1"),)
 
@@ -54,11 +58,10 @@ CALENDAR: tuple[Resource, ...] = (
     Resource(
         "events",
         read=(
-            Policy(None, _SHOWN),
+            Policy(None, _SHOWN, unless="event.edit"),
             Policy("event.edit", "deleted_at IS NULL"),
-            Policy("event.delete", "deleted_at IS NOT NULL"),
         ),
-        masks=dict.fromkeys(("call_time", "dress_code"), _MEMBER_ONLY),
+        masks=dict.fromkeys(("call_time", "dress_code", "program_order"), _MEMBER_ONLY),
         json=frozenset({"program_order"}),
     ),
     Resource(
@@ -74,13 +77,17 @@ CALENDAR: tuple[Resource, ...] = (
         supplied={"id": new_id, "created_at": moment, "updated_at": moment},
         touched={"updated_at": moment},
     ),
-    Resource("event_music", read=(Policy(None, _OF_SHOWN), Policy("event.edit", "1"))),
+    Resource(
+        "event_music",
+        read=(Policy(None, _OF_SHOWN, unless="event.edit"), Policy("event.edit", _OF_LIVE)),
+        masks={"notes": _MEMBER_ONLY},
+    ),
     Resource(
         "event_notes",
         read=(
             Policy(None, f"{_OF_SHOWN} AND is_public = 1"),
             Policy("event.view.all", f"{_OF_SHOWN} AND (target_section IS NULL OR target_section IN {_OWN_SECTIONS})"),
-            *_EDIT,
+            Policy("event.edit", _OF_LIVE),
         ),
         insert=_EDIT,
         update=_EDIT,
@@ -94,9 +101,11 @@ CALENDAR: tuple[Resource, ...] = (
     Resource(
         "attendance",
         read=(
-            Policy("attendance.view.all", "1"),
-            Policy("attendance.view.section", f"member_id IN {LED_MEMBERS}"),
-            Policy("attendance.view.own", f"member_id = {OWN_MEMBER}"),
+            Policy("attendance.view.all", _OF_LIVE),
+            Policy(
+                "attendance.view.section", f"{_OF_LIVE} AND member_id IN {LED_MEMBERS}", unless="attendance.view.all"
+            ),
+            Policy("attendance.view.own", f"{_OF_LIVE} AND member_id = {OWN_MEMBER}", unless="attendance.view.all"),
         ),
     ),
 )

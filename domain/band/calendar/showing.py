@@ -1,6 +1,6 @@
 """An event as a reader sees it: anonymous, member of the band, staff. Knows who sees what; changes nothing."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 from db.clock import Moment
 from db.errors import NotFound
@@ -9,10 +9,12 @@ from db.principal import Principal
 from db.transaction import ReadTx, Row
 from domain.band.calendar.events import TYPES, event_row
 from domain.band.calendar.programme import programme
+from domain.band.narrowing import Conditions, narrowed
 from domain.charter import Args, Verb
 
 _PUBLIC = ("id", "title", "description", "type", "start_time", "end_time", "location", "is_cancelled")
 _MEMBERS = (*_PUBLIC, "venue_id", "call_time", "dress_code", "is_published", "created_at", "updated_at")
+_PLAYED = ("title", "composer", "arranger")
 _VENUE = "SELECT name, address, city, state, zip_code, directions, parking FROM venues WHERE id = :id"
 # A note for a section is for those who sit in it, and for those who plan.
 _NOTES = """
@@ -47,7 +49,9 @@ def _shown(tx: ReadTx, principal: Principal, event: Row) -> dict[str, Any]:
     card: dict[str, Any] = {name: event[name] for name in (_MEMBERS if members else _PUBLIC)}
     venue = None if event["venue_id"] is None else tx.row(_VENUE, id=event["venue_id"])
     card["venue"] = venue and dict(venue)
-    card["programme"] = programme(tx, event)
+    card["programme"] = played = programme(tx, event)
+    if not members:
+        played["items"] = [{name: item[name] for name in _PLAYED} for item in played["items"]]
     notes = tx.rows(
         _NOTES,
         event_id=event["id"],
@@ -62,30 +66,33 @@ def _shown(tx: ReadTx, principal: Principal, event: Row) -> dict[str, Any]:
     return card
 
 
-_LIST = """
+_LIST: LiteralString = """
 SELECT id, title, description, type, start_time, end_time, location, venue_id, call_time, dress_code, is_cancelled,
        is_published, created_at, updated_at
   FROM events
  WHERE deleted_at IS NULL AND (is_published = 1 OR :planner)
-   AND (:from IS NULL OR start_time >= :from) AND (:to IS NULL OR start_time <= :to)
-   AND (:type IS NULL OR type = :type)
-   AND (NOT :upcoming OR start_time >= :now)
- ORDER BY start_time, id LIMIT :limit OFFSET :offset
 """
+_NARROWED: Conditions = {
+    "from": "start_time >= :from",
+    "to": "start_time <= :to",
+    "type": "+type = :type",
+    "upcoming": "start_time >= :now",
+}
+_BY_START: LiteralString = " ORDER BY start_time, id LIMIT :limit OFFSET :offset"
 _PAGE = 20
 _MOST = 100
 
 
 def list_events(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:
     """Events by their start; for the public without call time and dress code."""
+    conditions, values = narrowed(args, _NARROWED)
     rows = tx.rows(
-        _LIST,
+        _LIST + conditions + _BY_START,
         planner=int(principal.may("event.edit")),
-        upcoming=int(bool(args.get("upcoming"))),
         now=now.text,
         limit=args.get("limit") or _PAGE,
         offset=args.get("offset") or 0,
-        **{name: args.get(name) for name in ("from", "to", "type")},
+        **values,
     )
     columns = _MEMBERS if principal.may("event.view.all") else _PUBLIC
     return [{name: row[name] for name in columns} for row in rows]

@@ -14,6 +14,7 @@ from db.fields import Choice, Flag, Text, is_json_list
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.notices import notify
+from domain.band.users import require_sign_in
 from domain.band.visibility import LED_MEMBERS, LED_SECTIONS
 from domain.charter import Args, Verb
 
@@ -126,13 +127,15 @@ def _message(row: Row) -> dict[str, Any]:
 
 
 def list_messages(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:
-    """What one received, or sent; the newest first."""
+    """What one received, or sent; the newest first. Raises NotAuthenticated."""
+    require_sign_in(principal)
     sql = _SENT if args.get("box") == "sent" else _RECEIVED
     return [_message(row) for row in tx.rows(sql, id=principal.id, message_id=None)]
 
 
 def get(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """One message that one sent or received. Raises NotFound."""
+    """One message that one sent or received. Raises NotFound, NotAuthenticated."""
+    require_sign_in(principal)
     values = {"id": principal.id, "message_id": args["message_id"]}
     found = tx.row(_SENT, **values) or tx.row(_RECEIVED, **values)
     if found is None:
@@ -152,13 +155,15 @@ UPDATE user_notifications SET is_read = 1, read_at = :now
 
 
 def notifications(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:
-    """One's own notifications, the newest first."""
+    """One's own notifications, the newest first. Raises NotAuthenticated."""
+    require_sign_in(principal)
     unread = int(bool(args.get("unread")))
     return [dict(row) for row in tx.rows(_MINE, id=principal.id, unread=unread)]
 
 
 def mark_read(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """Id, and when it was first read. Raises NotFound for somebody else's."""
+    """Id, and when it was first read. Raises NotFound for somebody else's, NotAuthenticated."""
+    require_sign_in(principal)
     own = "SELECT read_at FROM user_notifications WHERE id = :one AND user_id = :id"
     tx.execute(_READ, id=principal.id, one=args["notification_id"], now=now.text)
     found = tx.row(own, one=args["notification_id"], id=principal.id)
@@ -168,11 +173,13 @@ def mark_read(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dic
 
 
 def mark_all_read(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """How many were unread."""
+    """How many were unread. Raises NotAuthenticated."""
+    require_sign_in(principal)
     return {"count": tx.execute(_READ, id=principal.id, one=None, now=now.text)}
 
 
-_READER = ("announcement.view.all",)
+# Whatever roles somebody has: what was sent to her is hers.
+_READER = ()
 
 VERBS = (
     Verb(

@@ -11,6 +11,7 @@ from db.fields import Field, Integer, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.content.slugs import parse_slug
+from domain.band.trash import Trashable
 from domain.charter import Args, Verb
 from domain.partial_update import changeable, changes, refuse_null
 
@@ -44,20 +45,8 @@ _NEVER_NULL = frozenset({"meta_keywords"})
 EMPTY = '""'
 
 
-def page_row(tx: ReadTx, page_id: str) -> Row:
-    """The page, in the trash or not. Raises NotFound."""
-    found = tx.row("SELECT * FROM pages WHERE id = :id", id=page_id)
-    if found is None:
-        raise NotFound(f"page {page_id}: unknown", field="page_id")
-    return found
-
-
-def live_page(tx: ReadTx, page_id: str) -> Row:
-    """The page that is not in the trash. Raises NotFound."""
-    found = page_row(tx, page_id)
-    if found["deleted_at"] is not None:
-        raise NotFound(f"page {page_id}: unknown", field="page_id")
-    return found
+PAGES = Trashable("pages", "page")
+page_row, live_page = PAGES.row, PAGES.live
 
 
 _SLUG_TAKEN = "SELECT 1 FROM pages WHERE slug = :slug AND id IS NOT :id"

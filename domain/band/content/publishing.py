@@ -1,15 +1,16 @@
 """Publishing pages: now, at a planned moment, or no longer. Knows the states of a page; not its content."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 from db.clock import Moment
 from db.errors import Conflict, Invalid
 from db.fields import Field, Instant, Text
 from db.principal import Principal
 from db.transaction import Row, WriteTx
-from domain.band.content.pages import EMPTY, live_page, page_row
-from domain.band.trash import open_trash_until, refuse_deleted, refuse_restoring
+from domain.band.content.pages import live_page, page_row
+from domain.band.content.rendering import is_blank
+from domain.band.trash import open_trash_until, refuse_deleted, refuse_restoring, trash_verb
 from domain.charter import Args, Verb
 
 STATUSES = ("DRAFT", "SCHEDULED", "PUBLISHED", "ARCHIVED")
@@ -58,7 +59,7 @@ def publish(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[
     """Id, status, dates. Raises NotFound, Conflict `invalid_transition`, Invalid `empty_page`."""
     page = live_page(tx, args["page_id"])
     require_step(page, "publish", "page")
-    if page["content"] in (EMPTY, "{}", "null") and not (page["raw_markdown"] or "").strip():
+    if is_blank(page):
         raise Invalid("the page has neither content nor markdown", code="empty_page")
     return _set(tx, page, "PUBLISHED", principal, now)
 
@@ -105,6 +106,9 @@ def unarchive(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dic
     return _set(tx, page, "DRAFT", principal, now)
 
 
+_TRASHED: LiteralString = """
+SELECT id, title, slug, status, deleted_at FROM pages WHERE deleted_at IS NOT NULL
+"""
 _TRASH = "UPDATE pages SET deleted_at = :now, updated_at = :now, updated_by = :by WHERE id = :id"
 _BACK = """
 UPDATE pages SET deleted_at = NULL, status = 'DRAFT', scheduled_for = NULL, updated_at = :now, updated_by = :by
@@ -158,4 +162,5 @@ VERBS = (
     Verb("page.unarchive", unarchive, True, "Make an archived page a draft.", _PUBLISH, _PAGE),
     Verb("page.delete", delete, True, "Put a page in the trash for 30 days.", _DELETE, _PAGE),
     Verb("page.restore", restore, True, "Bring a page back from the trash.", _DELETE, _PAGE),
+    trash_verb("page.trash", "Pages", _TRASHED, "cms.delete"),
 )

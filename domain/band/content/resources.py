@@ -1,6 +1,10 @@
-"""Content over REST: who reads which page, version and announcement. Data only; writing goes through verbs."""
+"""Content over REST: who reads which page, version and announcement. Data only; writing goes through verbs.
 
-from db.resources import Policy, Resource
+A page's text as it was written is for editors: readers get it from `site.read`, made safe to show. What is in the trash
+is nobody's row here; `page.trash` lists it.
+"""
+
+from db.resources import Policy, Resource, SearchIndex
 from domain.band.visibility import HELD_ROLES
 
 _PUBLISHED = "status = 'PUBLISHED' AND deleted_at IS NULL AND published_at <= :now"
@@ -13,13 +17,18 @@ CONTENT: tuple[Resource, ...] = (
     Resource(
         "pages",
         read=(
-            Policy(None, _PUBLISHED),
+            Policy(None, _PUBLISHED, unless="cms.view.all"),
             Policy("cms.view.all", "deleted_at IS NULL"),
-            Policy("cms.delete", "deleted_at IS NOT NULL"),
         ),
+        masks={"content": (Policy("cms.view.all", "1"),)},
+        search=dict.fromkeys(("title", "description", "raw_markdown"), SearchIndex("pages_fts", key="page_id")),
         json=frozenset({"content", "meta_keywords"}),
     ),
-    Resource("page_versions", read=(Policy("cms.view.all", "1"),), json=frozenset({"content"})),
+    Resource(
+        "page_versions",
+        read=(Policy("cms.view.all", "page_id IN (SELECT id FROM main.pages WHERE deleted_at IS NULL)"),),
+        json=frozenset({"content"}),
+    ),
     Resource(
         "announcements",
         read=(
@@ -30,5 +39,5 @@ CONTENT: tuple[Resource, ...] = (
         ),
         json=frozenset({"target_roles"}),
     ),
-    Resource("user_notifications", read=(Policy("announcement.view.all", "user_id = :principal_id"),)),
+    Resource("user_notifications", read=(Policy(None, "user_id = :principal_id"),)),
 )

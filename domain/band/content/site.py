@@ -1,5 +1,6 @@
 """The public site: a page by its address, the news, and a search. Shows what is published and nothing else."""
 
+import json
 from typing import Any
 
 from db.clock import Moment
@@ -7,16 +8,18 @@ from db.errors import NotFound
 from db.fields import Field, Integer, Text
 from db.principal import Principal
 from db.transaction import ReadTx
+from domain.band.content.rendering import body
 from domain.band.music.search import word_query
 from domain.charter import Args, Verb
 
-# Pages as their readers see them; the way of rendering is told by which of the two texts is set.
+# Pages as their readers see them.
 _SHOWN = """
 SELECT p.slug, p.title, p.description, p.content, p.raw_markdown, p.meta_title, p.meta_description, p.meta_keywords,
        p.og_image, p.published_at, p.updated_at
   FROM pages AS p
  WHERE p.status = 'PUBLISHED' AND p.deleted_at IS NULL AND p.published_at <= :now
 """
+_WRITTEN = ("content", "raw_markdown")
 _ONE = _SHOWN + "AND p.slug = :slug"
 _LISTED = """
 SELECT slug, title, description, og_image, published_at FROM pages
@@ -35,11 +38,12 @@ _MOST = 100
 
 
 def read(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """The page at this address. Raises NotFound for one that is not published."""
+    """The page at this address, `body` ready to be shown. Raises NotFound for one that is not published."""
     found = tx.row(_ONE, slug=args["slug"], now=now.text)
     if found is None:
         raise NotFound(f"there is no page at {args['slug']}", field="slug")
-    return dict(found)
+    card = {name: found[name] for name in found.keys() if name not in _WRITTEN}  # noqa: SIM118
+    return card | {"meta_keywords": json.loads(found["meta_keywords"]), "body": body(found)}
 
 
 def news(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from db.fields import Field, Integer, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
 from domain.band.days import DUE
-from domain.band.music.pieces import live_piece
+from domain.band.music.pieces import piece_row
 from domain.band.notices import notify
 from domain.charter import Args, Verb
 from domain.partial_update import changeable, changes
@@ -31,9 +31,10 @@ class Terms:
 
 def terms_of(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> Terms:
     """The piece and the terms. Raises NotFound, Conflict `piece_unavailable`, Invalid for a past due date."""
-    piece = live_piece(tx, args["piece_id"])
-    if piece["is_archived"]:
-        raise Conflict(f"{piece['title']} is archived; unarchive it first", code="piece_unavailable", field="piece_id")
+    piece = piece_row(tx, args["piece_id"])
+    if piece["is_archived"] or piece["deleted_at"] is not None:
+        state = "archived" if piece["is_archived"] else "in the trash"
+        raise Conflict(f"{piece['title']} is {state}", code="piece_unavailable", field="piece_id")
     due: str | None = args.get("due_date")
     if due is not None and due < now.text:
         raise Invalid(f"due_date: {due} has passed", field="due_date")

@@ -1,11 +1,15 @@
-"""The catalogue over REST: pieces, composers and arrangers, publishers. Data, and the rules a single row must keep."""
+"""The catalogue over REST: pieces, composers and arrangers, publishers. Data, and the rules a single row must keep.
+
+What is in the trash is nobody's row here; `music.trash` lists it.
+"""
 
 from db.clock import Moment
 from db.errors import Conflict
 from db.fields import Choice, Field, Integer, ListOf, Text, Url
 from db.principal import Principal
-from db.resources import Policy, Resource, Values
+from db.resources import Policy, Resource, SearchIndex, Values
 from db.transaction import Row, WriteTx
+from domain.band.names import check_name
 from domain.band.visibility import ASSIGNED_PIECES
 from domain.supplied import moment, new_id
 
@@ -37,6 +41,8 @@ _LIVE = "deleted_at IS NULL"
 _ANY_MUSIC = (Policy("music.view.all", "1"), Policy("music.view.assigned", "1"))
 _EDIT = (Policy("music.edit", "1"),)
 _CREATE = (Policy("music.create", "1"),)
+_WORDS = SearchIndex("music_pieces_fts", key="piece_id")
+_SAME_PERSON = "SELECT 1 FROM persons WHERE casefold(full_name) = casefold(:name)"
 _NUMBER_TAKEN = "SELECT 1 FROM music_pieces WHERE catalog_number = :number AND id IS NOT :id"
 
 
@@ -57,12 +63,19 @@ def _check_piece(tx: WriteTx, principal: Principal, old: Row | None, new: Values
 
 
 def _check_person(tx: WriteTx, principal: Principal, old: Row | None, new: Values, now: Moment) -> None:
-    """Keep the full name in step with its parts."""
+    """Keep the full name in step with its parts. Raises Conflict `name_taken` for a known person added again."""
     first = new.get("first_name", old["first_name"] if old else None)
     last = new.get("last_name", old["last_name"] if old else "")
     if first is None:
         new["first_name"] = ""
-    new["full_name"] = full_name(str(first or ""), str(last))
+    name = new["full_name"] = full_name(str(first or ""), str(last))
+    if old is None and tx.value(_SAME_PERSON, name=name) is not None:
+        raise Conflict(
+            f"last_name: there is a {name} already",
+            code="name_taken",
+            field="last_name",
+            hint="person.add gives the known person's id, or with force another of that name",
+        )
 
 
 CATALOGUE: tuple[Resource, ...] = (
@@ -70,8 +83,7 @@ CATALOGUE: tuple[Resource, ...] = (
         "music_pieces",
         read=(
             Policy("music.view.all", _LIVE),
-            Policy("music.view.assigned", f"{_LIVE} AND id IN {ASSIGNED_PIECES}"),
-            Policy("music.delete", "deleted_at IS NOT NULL"),
+            Policy("music.view.assigned", f"{_LIVE} AND id IN {ASSIGNED_PIECES}", unless="music.view.all"),
         ),
         insert=_CREATE,
         update=(Policy("music.edit", _LIVE),),
@@ -79,6 +91,7 @@ CATALOGUE: tuple[Resource, ...] = (
         supplied={"id": new_id, "created_at": moment, "updated_at": moment},
         touched={"updated_at": moment},
         check=_check_piece,
+        search=dict.fromkeys(("title", "subtitle", "notes"), _WORDS),
     ),
     Resource(
         "persons",
@@ -98,5 +111,6 @@ CATALOGUE: tuple[Resource, ...] = (
         fields={"name": Text(required=True), "website": Url(), "contact_info": Text(max_characters=1000)},
         supplied={"id": new_id, "created_at": moment, "updated_at": moment},
         touched={"updated_at": moment},
+        check=check_name("publishers"),
     ),
 )

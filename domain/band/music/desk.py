@@ -1,6 +1,6 @@
 """The library desk: parts picked up, returned, lost; what is out and overdue; what each player has to play."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 from db.clock import Moment
 from db.errors import Conflict, Invalid
@@ -10,7 +10,9 @@ from db.transaction import ReadTx, Row, WriteTx
 from domain.band.music.assignments import assignment_row
 from domain.band.music.distribution import part_number
 from domain.band.music.handing_out import STATUSES, Step, after, starts_of
+from domain.band.narrowing import Conditions, narrowed
 from domain.band.people.members import own_member
+from domain.band.recently import changes_since
 from domain.charter import Args, CharterJob, Verb
 
 _MOST = 100
@@ -90,25 +92,29 @@ def mark_overdue(tx: WriteTx, now: Moment) -> int:
     return tx.execute(_OVERDUE, now=now.text)
 
 
-_LIST = """
+_LIST: LiteralString = """
 SELECT a.id, a.piece_id, p.title, a.member_id, m.first_name, m.last_name, a.part_name, a.status, a.priority,
        a.due_date, a.assigned_at, a.picked_up_at, a.returned_at, a.condition, a.missing_since, a.notes
   FROM music_assignments AS a JOIN music_pieces AS p ON p.id = a.piece_id JOIN members AS m ON m.id = a.member_id
- WHERE (:status IS NULL OR a.status = :status)
-   AND (:piece_id IS NULL OR a.piece_id = :piece_id)
-   AND (:member_id IS NULL OR a.member_id = :member_id)
-   AND (NOT :overdue OR a.status = 'OVERDUE' OR (a.status IN ('ASSIGNED', 'PICKED_UP') AND a.due_date < :now))
-   AND (:q IS NULL OR instr(casefold(p.title || ' ' || m.first_name || ' ' || m.last_name || ' '
-                                     || coalesce(a.part_name, '')), casefold(:q)))
- ORDER BY a.assigned_at DESC, a.id DESC LIMIT :most
+ WHERE 1
 """
+_NARROWED: Conditions = {
+    "status": "a.status = :status",
+    "piece_id": "a.piece_id = :piece_id",
+    "member_id": "a.member_id = :member_id",
+    "overdue": "(a.status = 'OVERDUE' OR (a.status IN ('ASSIGNED', 'PICKED_UP') AND a.due_date < :now))",
+    "q": """
+       instr(casefold(p.title || ' ' || m.first_name || ' ' || m.last_name || ' ' || coalesce(a.part_name, '')),
+             casefold(:q))
+""",
+}
+_NEWEST: LiteralString = " ORDER BY a.assigned_at DESC, a.id DESC LIMIT :most"
 
 
 def list_assignments(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:
     """The newest assignments that match, at most 100."""
-    given = {name: args.get(name) for name in ("status", "piece_id", "member_id", "q")}
-    rows = tx.rows(_LIST, overdue=int(bool(args.get("overdue"))), now=now.text, most=_MOST, **given)
-    return [dict(row) for row in rows]
+    conditions, values = narrowed(args, _NARROWED)
+    return [dict(row) for row in tx.rows(_LIST + conditions + _NEWEST, now=now.text, most=_MOST, **values)]
 
 
 _COUNTS = "SELECT status, count(*) AS n FROM music_assignments GROUP BY status"
@@ -116,7 +122,6 @@ _LATE = """
 SELECT count(*) FROM music_assignments
  WHERE status = 'OVERDUE' OR (status IN ('ASSIGNED', 'PICKED_UP') AND due_date < :now)
 """
-_RECENT = "SELECT count(*) FROM vaultry_audit WHERE table_name = 'music_assignments' AND at >= :since"
 _TROUBLE = """
 SELECT a.id, a.status, a.part_name, p.title, m.first_name, m.last_name, a.due_date
   FROM music_assignments AS a JOIN music_pieces AS p ON p.id = a.piece_id JOIN members AS m ON m.id = a.member_id
@@ -133,7 +138,7 @@ def desk(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str,
         "lost": counts["LOST"],
         "waiting_for_pick_up": counts["ASSIGNED"],
         "waiting_for_return": counts["PICKED_UP"] + counts["OVERDUE"],
-        "changes_of_7_days": tx.value(_RECENT, since=now.later(seconds=-_WEEK_S)),
+        "changes_of_7_days": changes_since(tx, now.later(seconds=-_WEEK_S), "music_assignments"),
         "trouble": [dict(row) for row in tx.rows(_TROUBLE)],
     }
 

@@ -1,32 +1,19 @@
 """Pieces put away, thrown away and brought back; people and publishers added and removed."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 from db.clock import Moment
 from db.errors import Conflict, Forbidden, NotFound
 from db.fields import Choice, Field, Flag, ListOf, Text
 from db.principal import Principal
-from db.transaction import ReadTx, Row, WriteTx
+from db.transaction import ReadTx, WriteTx
 from domain.band.music.catalogue import PERSON_FIELDS, full_name
-from domain.band.trash import open_trash_until, refuse_deleted, refuse_restoring
+from domain.band.trash import Trashable, trash_verb
 from domain.band.visibility import ASSIGNED_PIECES
 from domain.charter import Args, Verb
 
-
-def piece_row(tx: ReadTx, piece_id: str) -> Row:
-    """The piece, in the trash or not. Raises NotFound."""
-    found = tx.row("SELECT * FROM music_pieces WHERE id = :id", id=piece_id)
-    if found is None:
-        raise NotFound(f"piece {piece_id}: unknown", field="piece_id")
-    return found
-
-
-def live_piece(tx: ReadTx, piece_id: str) -> Row:
-    """The piece that is not in the trash. Raises NotFound."""
-    found = piece_row(tx, piece_id)
-    if found["deleted_at"] is not None:
-        raise NotFound(f"piece {piece_id}: unknown", field="piece_id")
-    return found
+PIECES = Trashable("music_pieces", "piece")
+piece_row, live_piece = PIECES.row, PIECES.live
 
 
 _SEEN = f"SELECT 1 FROM music_pieces WHERE id = :id AND id IN {ASSIGNED_PIECES}"
@@ -40,7 +27,9 @@ def require_sight(tx: ReadTx, principal: Principal, piece_id: str) -> None:
 
 
 _ARCHIVE = "UPDATE music_pieces SET is_archived = :archived, updated_at = :now WHERE id = :id"
-_TRASH = "UPDATE music_pieces SET deleted_at = :deleted_at, updated_at = :now WHERE id = :id"
+_TRASHED: LiteralString = """
+SELECT id, title, subtitle, catalog_number, deleted_at FROM music_pieces WHERE deleted_at IS NOT NULL
+"""
 
 
 def _set_archived(tx: WriteTx, piece_id: str, archived: bool, now: Moment) -> dict[str, Any]:
@@ -64,18 +53,12 @@ def unarchive(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dic
 
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """Id, and until when the piece and its files can come back. Raises NotFound, Conflict `already_deleted`."""
-    piece = piece_row(tx, args["piece_id"])
-    refuse_deleted(piece, "piece")
-    tx.execute(_TRASH, id=piece["id"], deleted_at=now.text, now=now.text)
-    return {"id": piece["id"], "restorable_until": open_trash_until(now.text)}
+    return PIECES.discard(tx, args["piece_id"], now)
 
 
 def restore(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
     """The id. Raises NotFound, Conflict `not_deleted`, `restore_window_closed`."""
-    piece = piece_row(tx, args["piece_id"])
-    refuse_restoring(piece, "piece", now)
-    tx.execute(_TRASH, id=piece["id"], deleted_at=None, now=now.text)
-    return {"id": piece["id"]}
+    return PIECES.bring_back(tx, args["piece_id"], now)
 
 
 _SINGLE = {"archive": archive, "unarchive": unarchive, "delete": delete, "restore": restore}
@@ -166,6 +149,7 @@ VERBS = (
     Verb("music.unarchive", unarchive, True, "Take a piece out again.", _EDIT, _PIECE),
     Verb("music.delete", delete, True, "Put a piece in the trash for 30 days.", _DELETE, _PIECE),
     Verb("music.restore", restore, True, "Bring a piece back from the trash.", _DELETE, _PIECE),
+    trash_verb("music.trash", "Pieces", _TRASHED, "music.delete"),
     Verb(
         "music.change_many",
         change_many,

@@ -12,6 +12,7 @@ from db.fields import Choice, Email, Text
 from db.principal import Principal
 from db.transaction import ReadTx, WriteTx
 from domain.band.people.status import STATUSES
+from domain.band.visibility import LED_MEMBERS, OWN_MEMBER
 from domain.charter import Args, Verb
 
 _ROSTER = """
@@ -34,15 +35,20 @@ def roster(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[di
     return [row | {name: json.loads(row[name]) for name in ("instruments", "sections")} for row in rows]
 
 
-_BY_EMAIL = """
+_BY_EMAIL = f"""
 SELECT id, first_name, last_name, status, user_id FROM members
- WHERE email_hash = personal_lookup(:email) AND deleted_at IS NULL ORDER BY last_name, first_name, id
+ WHERE email_hash = personal_lookup(:email) AND deleted_at IS NULL
+   AND (:everybody OR (:section AND id IN {LED_MEMBERS}) OR (:own AND id = {OWN_MEMBER}))
+ ORDER BY last_name, first_name, id
 """
 
 
 def find_by_email(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> list[dict[str, Any]]:
-    """Members with exactly this address, whatever its case; relatives may share one."""
-    return [dict(row) for row in tx.rows(_BY_EMAIL, email=args["email"])]
+    """Members whom the caller sees with exactly this address, whatever its case; relatives may share one."""
+    scopes = {"everybody": "all", "section": "section", "own": "own"}
+    seen = {name: int(principal.may(f"member.view.{scope}")) for name, scope in scopes.items()}
+    rows = tx.rows(_BY_EMAIL, email=args["email"], principal_id=principal.id, **seen)
+    return [dict(row) for row in rows]
 
 
 # Columns as in the administrator's spreadsheet: first section, primary instrument, own or else sign-in address.
@@ -96,7 +102,7 @@ VERBS = (
         find_by_email,
         False,
         "Members with exactly this e-mail address.",
-        ("member.view.all",),
+        ("member.view.all", "member.view.section", "member.view.own"),
         {"email": Email(required=True)},
     ),
     Verb(

@@ -1,16 +1,17 @@
-"""Members: taken on, changed, linked to a user, put in the trash and back. Status and placements are their own."""
+"""Members: taken on, changed, linked to a user, put in the trash. Status and placements are their own."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
 from db.clock import Moment
-from db.errors import Conflict, Invalid, NotFound
+from db.errors import Conflict, Forbidden, Invalid, NotFound
 from db.fields import Choice, Email, Field, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
-from domain.band.days import DayOrInstant
+from domain.band.days import MIDNIGHT, DayOrInstant
 from domain.band.people.placements import INSTRUMENT, Entry, put_instruments, put_sections
 from domain.band.people.status import STATUSES
-from domain.band.trash import open_trash_until, refuse_deleted
+from domain.band.trash import Trashable, trash_verb
 from domain.band.users import grant_role, require_user
 from domain.charter import Args, Verb
 from domain.partial_update import changeable, changes
@@ -32,6 +33,20 @@ MEMBER_FIELDS: dict[str, Field] = {
     "leave_date": DayOrInstant(),
     "notes": Text(max_characters=4000),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StaffOnly:
+    """A field that nobody changes of oneself."""
+
+    required: bool = False
+
+    def parse(self, value: Any, name: str) -> Any:
+        """Raises Forbidden, whatever is given."""
+        raise Forbidden(f"{name}: only staff changes it", field=name)
+
+
+_NOT_OWN = ("status", "join_date", "leave_date", "notes", "sections", "user_id")
 _NEW: dict[str, Field] = {
     **MEMBER_FIELDS,
     "status": Choice(STATUSES),
@@ -52,20 +67,8 @@ VALUES (:id, :user_id, :first_name, :last_name, personal_seal('members.email', :
 """
 
 
-def member_row(tx: ReadTx, member_id: str) -> Row:
-    """The member, deleted or not. Raises NotFound."""
-    found = tx.row("SELECT * FROM members WHERE id = :id", id=member_id)
-    if found is None:
-        raise NotFound(f"member {member_id}: unknown", field="member_id")
-    return found
-
-
-def live_member(tx: ReadTx, member_id: str) -> Row:
-    """The member who is not in the trash. Raises NotFound."""
-    found = member_row(tx, member_id)
-    if found["deleted_at"] is not None:
-        raise NotFound(f"member {member_id}: unknown", field="member_id")
-    return found
+MEMBERS = Trashable("members", "member")
+member_row, live_member = MEMBERS.row, MEMBERS.live
 
 
 def create(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
@@ -75,6 +78,10 @@ def create(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
     if user_id is not None:
         _refuse_linked(tx, user_id)
     given = {name: args.get(name) for name in MEMBER_FIELDS}
+    # As when somebody becomes that: the day of joining, or the one from which an alumnus' years are counted.
+    today = now.text[:10] + MIDNIGHT
+    given["join_date"] = given["join_date"] or (today if status == "ACTIVE" else None)
+    given["leave_date"] = given["leave_date"] or (today if status == "ALUMNI" else None)
     _refuse_left_before_joined(given["join_date"], given["leave_date"])
     tx.execute(_ADD, id=member_id, user_id=user_id, status=status, now=now.text, **given)
     wanted: list[str] = args.get("instrument_ids") or []
@@ -186,18 +193,19 @@ def _set_user(tx: WriteTx, member_id: str, user_id: str | None, now: Moment) -> 
     )
 
 
-_SET_DELETED = "UPDATE members SET deleted_at = :deleted_at, updated_at = :now WHERE id = :id"
-
-
 def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """Id and the end of the 30 days in which the member can come back. Raises NotFound, Conflict `already_deleted`."""
+    """Id, and until when the member can come back. Raises NotFound, Conflict `already_deleted`, `anonymised`."""
     member = member_row(tx, args["member_id"])
-    refuse_deleted(member, "member")
-    tx.execute(_SET_DELETED, id=member["id"], deleted_at=now.text, now=now.text)
-    return {"id": member["id"], "restorable_until": open_trash_until(now.text)}
+    refuse_anonymised(member)
+    return MEMBERS.discard(tx, member["id"], now)
 
 
 ANONYMOUS = ("DELETED", "USER")
+# Who was forgotten does not come back.
+_TRASHED: LiteralString = """
+SELECT id, first_name, last_name, status, deleted_at FROM members
+ WHERE deleted_at IS NOT NULL AND NOT (first_name = 'DELETED' AND last_name = 'USER')
+"""
 
 
 def refuse_anonymised(member: Row) -> None:
@@ -225,7 +233,11 @@ VERBS = (
         True,
         "Change one's own name, addresses, emergency contact and instruments.",
         _OWN,
-        {**changeable(OWN_FIELDS), "instruments": ListOf(Entry(INSTRUMENT))},
+        {
+            **changeable(OWN_FIELDS),
+            "instruments": ListOf(Entry(INSTRUMENT)),
+            **dict.fromkeys(_NOT_OWN, StaffOnly()),
+        },
     ),
     Verb(
         "member.link_user",
@@ -237,4 +249,5 @@ VERBS = (
     ),
     Verb("member.unlink_user", unlink_user, True, "Part a member from the user.", _EDIT, _MEMBER),
     Verb("member.delete", delete, True, "Put a member in the trash for 30 days.", _DELETE, _MEMBER),
+    trash_verb("member.trash", "Members", _TRASHED, "member.delete"),
 )

@@ -9,7 +9,7 @@ from db.fields import Choice, Field, Instant, ListOf, Text
 from db.principal import Principal
 from db.transaction import ReadTx, WriteTx
 from domain.band.permissions import ROLES, SCOPES, split_name
-from domain.band.users import grant_role, refuse_last_super_admin, require_user, take_role
+from domain.band.users import grant_role, refuse_last_super_admin, require_sign_in, require_user, take_role
 from domain.charter import Args, Verb
 
 _MY_ROLES = """
@@ -19,7 +19,8 @@ SELECT r.name, u.expires_at FROM user_roles AS u JOIN roles AS r ON r.id = u.rol
 
 
 def mine(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
-    """The caller's roles, and every permission that holds because of them."""
+    """The caller's roles, and every permission that holds because of them. Raises NotAuthenticated."""
+    require_sign_in(principal)
     roles = [dict(row) for row in tx.rows(_MY_ROLES, id=principal.id, now=now.text)]
     return {"roles": roles, "permissions": sorted(principal.permissions)}
 

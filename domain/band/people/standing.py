@@ -8,10 +8,9 @@ from db.fields import Choice, Field, ListOf, Text
 from db.principal import Principal
 from db.transaction import Row, WriteTx
 from domain.band.days import MIDNIGHT, DayOrInstant
-from domain.band.people.members import live_member, member_row, refuse_anonymised
+from domain.band.people.members import MEMBERS, live_member, member_row, refuse_anonymised
 from domain.band.people.status import STATUSES, gives_up_playing, may_become, next_statuses
 from domain.band.permissions import PLAYING_ROLES
-from domain.band.trash import refuse_restoring
 from domain.band.users import grant_role, take_role
 from domain.charter import Args, Verb
 
@@ -91,9 +90,7 @@ def restore(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[
     """The id. Raises NotFound, Conflict `not_deleted`, `anonymised`, `restore_window_closed`."""
     member = member_row(tx, args["member_id"])
     refuse_anonymised(member)
-    refuse_restoring(member, "member", now)
-    tx.execute("UPDATE members SET deleted_at = NULL, updated_at = :now WHERE id = :id", id=member["id"], now=now.text)
-    return {"id": member["id"]}
+    return MEMBERS.bring_back(tx, member["id"], now)
 
 
 _EDIT = ("member.edit.all",)

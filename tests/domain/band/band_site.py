@@ -21,6 +21,8 @@ from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import OPERATOR, Caller, Choir, Clock, Site, error_of, make_site
 
 NOW = "2026-04-10T12:00:00.000Z"
+# Before anything of the story happens.
+FOUNDED = "2026-03-01T12:00:00.000Z"
 SLUG = "riverside"
 DAY_MS = 86_400_000
 
@@ -34,14 +36,14 @@ class Story:
     ids: Riverside
 
 
-def write_story(folder: Path) -> Story:
+def write_story(folder: Path, fill: Callable[[WriteTx, Moment], Riverside] = build) -> Story:
     """Found Riverside in a store of its own and fill it."""
-    site = make_site(folder, Clock(NOW))
+    site = make_site(folder, Clock(FOUNDED))
     try:
         founding = Founding(SLUG, "Riverside Concert Band", email("Sam"), {"owner_name": "Sam"})
         made = provision(site.services, "band", founding, OPERATOR)
         tenant = Choir(SLUG, made.entry, email("Sam"), made.link)
-        ids = site.vault_write(tenant, lambda tx: build(tx, site.clock()))
+        ids = site.vault_write(tenant, lambda tx: fill(tx, site.clock()))
     finally:
         site.services.close()
     return Story(folder, tenant, ids)

@@ -9,23 +9,23 @@ import pytest
 
 from domain.choir.charter import CHOIR
 from domain.choir.permissions import MATRIX, ROLES
-from tests.domain.choir.guide import INDEX, ROOT, examples, pages
-from tests.domain.choir.guide_site import GuideSite
+from tests.domain.choir.guide_site import GUIDE, ChoirGuideSite
+from tests.domain.guide import ROOT
 from tests.page_examples import expected, fault
 
 MOST_LINES = 400
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[GuideSite]:
-    stage = GuideSite(tmp_path)
+def stage(tmp_path: Path) -> Iterator[ChoirGuideSite]:
+    stage = ChoirGuideSite(tmp_path)
     yield stage
     stage.close()
 
 
-def test_every_example_answers_what_is_shown(stage: GuideSite):
+def test_every_example_answers_what_is_shown(stage: ChoirGuideSite):
     played = 0
-    for example in examples():
+    for example in GUIDE.examples():
         answer = stage.send(example)
         status = 200 if answer.status == 201 else answer.status
         assert status == example.status, f"{example}: {answer.status} {answer.text}"
@@ -37,11 +37,11 @@ def test_every_example_answers_what_is_shown(stage: GuideSite):
 
 
 def test_every_verb_has_an_example_and_no_example_is_of_another():
-    assert {example.verb for example in examples()} - {""} == {verb.name for verb in CHOIR.verbs}
+    assert {example.verb for example in GUIDE.examples()} - {""} == {verb.name for verb in CHOIR.verbs}
 
 
 def test_the_table_of_rights_is_the_one_that_decides():
-    rows = re.findall(r"^\| `([a-z:]+)` \| [^|]+ \|(.*)\|$", INDEX.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z:]+)` \| [^|]+ \|(.*)\|$", GUIDE.index.read_text(), re.MULTILINE)
     shown = {name: tuple(cell.strip() == "yes" for cell in cells.split("|")) for name, cells in rows}
     decides = {
         name: tuple(role in held.split() or "member" in held.split() for role in (*ROLES, "member"))
@@ -51,7 +51,7 @@ def test_the_table_of_rights_is_the_one_that_decides():
 
 
 def test_pages_stay_short_enough_to_read():
-    assert [page for page in pages() if len(page.read_text().splitlines()) > MOST_LINES] == []
+    assert [page for page in GUIDE.pages() if len(page.read_text().splitlines()) > MOST_LINES] == []
 
 
 @pytest.mark.parametrize("name", ["plan-a-season.md", "keep-a-choir-library.md"])

@@ -1,8 +1,7 @@
 """A year of real size: every list, report and roster answers from an index, and scans no large table."""
 
 import re
-import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,56 +16,14 @@ from db.rest.request import ReadRequest, parse_request
 from db.rest.sql import read_statement
 from db.rest.visibility import is_open
 from db.schema.schema import read_schema
-from db.transaction import ReadTx, SqlValue
 from domain.choir.charter import CHOIR
 from tests.domain.choir.stage import Stage
+from tests.domain.query_plans import Watching, full_scans, large_tables, scans_of
 
 # So many rows at most are read through no matter what: an association's organizations, its affiliations.
 FEW = 20
 # A list is one statement, a report or a roster a short sequence: never one for each row.
 MOST_STATEMENTS = 7
-ALIAS = re.compile(r"\b(?:FROM|JOIN)\s+(?:main\.)?\"?(\w+)\"?(?:\s+(?:AS\s+)?\"?(\w+)\"?)?", re.IGNORECASE)
-COMMA = re.compile(r",\s*(?:main\.)?\"?(\w+)\"?\s+AS\s+\"?(\w+)\"?", re.IGNORECASE)
-
-
-class Watching(ReadTx):
-    """A transaction that remembers what it ran."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self.ran: list[tuple[str, dict[str, SqlValue]]] = []
-
-    def _run(self, sql: str, values: Mapping[str, SqlValue]) -> sqlite3.Cursor:
-        self.ran.append((sql, dict(values)))
-        return super()._run(sql, values)
-
-
-def large_tables(stage: Stage) -> dict[str, int]:
-    """The tables of more than a few rows, with their sizes."""
-    names = [row[0] for row in stage.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB '[a-z]*'")]
-    counts = {name: stage.value(f'SELECT count(*) FROM "{name}"') for name in names if not name.startswith("sqlite_")}
-    return {name: count for name, count in counts.items() if count > FEW}
-
-
-def _partial_indexes(stage: Stage) -> set[str]:
-    """Indexes of a part of their table: who scans one reads that part."""
-    found = stage.rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% WHERE %'")
-    return {row[0] for row in found}
-
-
-def full_scans(stage: Stage, sql: str, values: Mapping[str, SqlValue]) -> list[str]:
-    """The steps that read a whole large table, with or without an index."""
-    large, partial = large_tables(stage), _partial_indexes(stage)
-    named = {table: table for table in large}
-    for pattern in (ALIAS, COMMA):
-        named |= {match[2] or match[1]: match[1] for match in pattern.finditer(sql)}
-    steps = [row[3] for row in stage.connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
-    scans = [step.split() for step in steps if step.startswith("SCAN ")]
-    return [
-        " ".join(words)
-        for words in scans
-        if named.get(words[1].removeprefix("main.")) in large and not partial & set(words)
-    ]
 
 
 def caller(stage: Stage, year: Year, choir: Collective | None) -> Principal:
@@ -78,7 +35,7 @@ def caller(stage: Stage, year: Year, choir: Collective | None) -> Principal:
 
 def test_the_year_has_its_size_and_is_the_same_for_the_same_seed(plain_year):
     stage, year = plain_year
-    sizes = large_tables(stage)
+    sizes = large_tables(stage.connection, FEW)
     wanted = {"works": 400, "events": 90, "participation": 9000, "physical_copies": 1500}
     assert {name: sizes[name] for name in wanted} == wanted
     assert len(year.collectives) == 3
@@ -203,11 +160,6 @@ def arguments(stage: Stage, year: Year, choir: Collective, shared: Mapping[str, 
     return {name: int(value) if name == "upcoming" else ids.get(value, value) for name, value in given.items()}
 
 
-def scans_of(stage: Stage, ran: Iterable[tuple[str, Mapping[str, SqlValue]]]) -> list[tuple[str, list[str]]]:
-    """The statements that read a whole large table, with the steps that do."""
-    return [(sql, scans) for sql, values in ran if (scans := full_scans(stage, sql, values))]
-
-
 @pytest.mark.parametrize(("verb", "given", "at_choir"), ALL, ids=lambda value: str(value)[:30])
 def test_a_verb_reads_no_large_table_from_end_to_end(filled, shared, verb, given, at_choir):
     stage, year = filled
@@ -218,7 +170,7 @@ def test_a_verb_reads_no_large_table_from_end_to_end(filled, shared, verb, given
     with pytest.raises(NotFound) if verb == "invite.open" else nullcontext():
         declared.run(tx, who, args, stage.now)
     assert 0 < len(tx.ran) <= MOST_STATEMENTS
-    assert scans_of(stage, tx.ran) == []
+    assert scans_of(stage.connection, tx.ran, FEW) == []
 
 
 LISTS: list[tuple[str, tuple[tuple[str, str], ...]]] = [
@@ -261,11 +213,11 @@ def test_a_list_over_rest_reads_no_large_table_from_end_to_end(filled, table, qu
     planned = read_statement(plan)
     if not is_open(resources[table].read, principal):
         return  # WHERE 0: not a row is read, whatever the plan says.
-    assert scans_of(stage, [(planned.sql, planned.parameters)]) == []
+    assert scans_of(stage.connection, [(planned.sql, planned.parameters)], FEW) == []
 
 
 def test_the_plan_of_a_full_scan_is_noticed(filled):
     stage, _ = filled
-    assert full_scans(stage, "SELECT count(*) FROM participation AS p WHERE p.planned_notes = 'x'", {})
-    assert full_scans(stage, "SELECT * FROM main.works AS w ORDER BY title", {})
-    assert full_scans(stage, "SELECT count(*) FROM organizations AS o, physical_copies AS c", {})
+    assert full_scans(stage.connection, "SELECT count(*) FROM participation AS p WHERE p.planned_notes = 'x'", {}, FEW)
+    assert full_scans(stage.connection, "SELECT * FROM main.works AS w ORDER BY title", {}, FEW)
+    assert full_scans(stage.connection, "SELECT count(*) FROM organizations AS o, physical_copies AS c", {}, FEW)

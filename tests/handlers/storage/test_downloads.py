@@ -131,7 +131,15 @@ def test_a_file_without_a_byte_is_a_file(desk):
 def test_a_content_that_the_store_has_lost_is_an_error_and_not_half_a_file(desk, path):
     store = desk.site.services.site.store
     store.delete([desk.prefix + key for key in desk.objects()], op="test:lose")
-    assert refused(fetch(desk.operator, path)) == (500, "file_lost")
+    assert refused(fetch(desk.operator, path)) == (500, "file_corrupt")
+
+
+def test_a_content_that_was_cut_short_is_an_error_too(desk, path):
+    for key in desk.objects():
+        (file,) = desk.site.folder.glob(f"store/**/{key.rpartition('/')[2]}")
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1])
+    assert refused(fetch(desk.operator, path)) == (500, "file_corrupt")
 
 
 def test_images_are_not_transformed_and_that_is_said(desk, path):

@@ -1,6 +1,7 @@
 """Uploads in parts: begun, interrupted, gone on with, by two at once, given up; and what is left of each."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -212,6 +213,39 @@ def test_parts_of_unfinished_uploads_count_against_the_quota(tmp_path, clock, mo
         desk.operator.send("DELETE", url, tus_resumable="1.0.0")
         assert len(desk.objects()) == 3
         begun(desk.operator, "notes", "b.pdf")
+    finally:
+        site.services.close()
+
+
+def test_uploads_that_were_begun_while_there_was_room_do_not_fill_the_store_together(tmp_path, clock):
+    site = make_site(tmp_path, clock, vault_file_bytes=str(len(BODY) + 1000))
+    try:
+        desk = open_desk(site)
+        bucket = desk.bucket()
+        urls = [begun(desk.operator, bucket, f"{number}.pdf") for number in range(5)]
+        taken = [add(desk.operator, url, 0, BODY[:-1]) for url in urls]
+        assert [answer.status for answer in taken] == [204, 204, 413, 413, 413]
+        assert refused(taken[2]) == (413, "quota_reached")
+        # There is room again once one of them was given up, and for the last byte of the other.
+        desk.operator.send("DELETE", urls[0], tus_resumable="1.0.0")
+        assert add(desk.operator, urls[1], len(BODY) - 1, BODY[-1:]).status == 204
+    finally:
+        site.services.close()
+
+
+def test_two_uploads_at_once_do_not_go_over_the_quota_together(tmp_path, clock):
+    site = make_site(tmp_path, clock, vault_file_bytes=str(len(BODY) * 3 // 2))
+    try:
+        desk = open_desk(site)
+        bucket = desk.bucket()
+        path = f"{FILES}/object/{bucket}"
+
+        def put(number: int) -> int:
+            return desk.operator.send("POST", f"{path}/{number}.pdf", BODY, content_type="application/pdf").status
+
+        with ThreadPoolExecutor(4) as pool:
+            statuses = list(pool.map(put, range(4)))
+        assert sorted(statuses) == [200, 413, 413, 413]
     finally:
         site.services.close()
 
