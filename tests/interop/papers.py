@@ -8,7 +8,7 @@ from typing import Any
 
 from db.clock import system_moment
 from db.fields import Integer, JsonObject, ListOf, Text
-from db.resources import Policy, Resource
+from db.resources import Policy, Resource, SearchIndex
 from domain.charter import Verb
 from domain.choir.charter import CHOIR
 from tests.handlers.http.site import Choir, Site, make_choir, make_site
@@ -45,7 +45,7 @@ _RESOURCES = (
         delete=_MEMBERS,
         fields=_FIELDS,
         supplied={"kind": lambda principal, now: "score"},
-        search={"title": "papers_fts"},
+        search={"title": SearchIndex("papers_fts")},
     ),
 )
 PAPERS: Sequence[dict[str, Any]] = (
