@@ -56,16 +56,20 @@ SQL_LIMITS: Final = SqlLimits()
 
 
 class Steps:
-    """Counts the steps of SQLite's virtual machine, in thousands. is_over: asked at each thousand."""
+    """Counts the steps of SQLite's virtual machine, in thousands. is_over: asked at each thousand.
+
+    held: while set, nothing is stopped: the engine's own statements between those of a call are short.
+    """
 
     def __init__(self, is_over: Callable[[], bool]) -> None:
         self.thousands = 0
-        self._is_over = is_over
+        self.held = False
+        self.is_over = is_over
 
     def __call__(self) -> int:
         """As SQLite's progress handler: 1 stops the statement."""
         self.thousands += 1
-        return int(self._is_over())
+        return int(not self.held and self.is_over())
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+from db.sql.own_names import NAMES
+
 RESERVED_PREFIX: Final = "vaultry_"
 _OK, _DENY, _IGNORE = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY, sqlite3.SQLITE_IGNORE
 _CHANGES: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
@@ -86,6 +88,7 @@ _MODULES: Final = frozenset({"fts5", "fts5vocab"})
 _MADE_UP: Final = frozenset({"bytecode", "dbstat", "fsdir", "sqlite_dbpage", "sqlite_stmt", "tables_used", "zipfile"})
 _MAIN_SCHEMA: Final = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMP_SCHEMA: Final = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
+_TEMP_TABLES: Final = _TEMP_SCHEMA | {NAMES}
 
 
 class SqlRules:
@@ -97,6 +100,8 @@ class SqlRules:
     def __init__(self, *, writes: bool, protected: Callable[[], frozenset[str]]) -> None:
         self.writes = writes
         self._protected = protected
+        # The statement only says what it would do: EXPLAIN.
+        self.explains = False
         # Virtual tables and the tables they keep their content in, as the schema has them now.
         self.virtual: frozenset[str] = frozenset()
         self.shadow: frozenset[str] = frozenset()
@@ -120,7 +125,7 @@ class SqlRules:
     def judge(self, action: int, first: str, second: str, database: str, trigger: str) -> int:
         """As SQLite's authoriser: SQLITE_OK, SQLITE_DENY, or SQLITE_IGNORE for a PRAGMA that is to do nothing."""
         if action == sqlite3.SQLITE_READ:
-            hidden = first in _MADE_UP or (database == "temp" and first not in _TEMP_SCHEMA and not trigger)
+            hidden = first in _MADE_UP or (database == "temp" and first not in _TEMP_TABLES and not trigger)
             return _DENY if hidden else _OK
         if action == sqlite3.SQLITE_FUNCTION:
             return _DENY if second.lower() in _FUNCTIONS else _OK
@@ -134,6 +139,8 @@ class SqlRules:
         if action in _CHANGES and database == "main" and first in _MAIN_SCHEMA:
             return _OK  # part of a change that is judged by its own name; SQLite takes none from a caller
         if action in _CHANGES or action in _SCHEMA or action in _UPKEEP:
+            if self.explains:
+                return _OK
             if not self.writes:
                 self.wants_write = True
                 return _DENY

@@ -3,11 +3,12 @@
 Knows a connection and its guard; not whose vault it is, nor how the statements came.
 """
 
+import re
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -16,16 +17,18 @@ from db.bounded import OutOfTime
 from db.errors import Forbidden, TooLarge
 from db.sql.limits import SQL_LIMITS, SqlLimits, Steps, limited, reset_pragmas
 from db.sql.messages import BROKEN_KEY, NO_TRANSACTION, TOO_LONG, SqlFailed, sql_error
+from db.sql.own_names import drop_names, make_names, names_own, with_own_names
 from db.sql.parameters import Bound, bind
 from db.sql.rules import SqlRules
 from db.sql.writes import SchemaFacts, Written
 from db.transaction import SqlValue
-from db.vault.guard import Guard, engine_only
+from db.vault.guard import OPENS, Guard, engine_only
 
 _APART: Final = secrets.token_hex(8)
 _NUMBERS: Final = count(1)
 _SIZE = engine_only("SELECT c.page_count * s.page_size FROM pragma_page_count AS c, pragma_page_size AS s")
 _BROKEN_KEYS = engine_only("SELECT 1 FROM pragma_foreign_key_check LIMIT 1")
+_EXPLAIN: Final = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*+explain\b", re.IGNORECASE | re.DOTALL)
 _AT_SEMICOLON: Final = 'near ";": syntax error'
 NOTED_CHARACTERS: Final = 10_000
 # A row that is looked at costs about ten steps of SQLite's virtual machine.
@@ -81,6 +84,7 @@ class SqlSession:
         self._last_row_id = 0
         self._defers_keys = False
         self.sets_pragmas = False
+        self._has_names = False
 
     def run(self, sql: str, values: Sequence[SqlValue] = (), most_bytes: int | None = None) -> Ran:
         """Run one statement to its end.
@@ -90,8 +94,12 @@ class SqlSession:
         """
         if len(sql) * 4 > self._statement_bytes < len(sql.encode("utf-8", "replace")):
             raise SqlFailed(TOO_LONG)
+        if self._steps.is_over():
+            raise _out_of_time()  # many short statements are many short times
         self.sets_pragmas |= "pragma" in sql.lower()
         text, bound = bind(sql, values)
+        if names_own(text):
+            text = self._named(text)
         steps = self._steps.thousands
         if self._rules.writes:
             with self._engine():
@@ -120,10 +128,26 @@ class SqlSession:
             if self._defers_keys and self._facts.value(_BROKEN_KEYS) is not None:
                 raise SqlFailed(BROKEN_KEY)
 
+    def close(self) -> None:
+        """Leave nothing on the connection."""
+        if self._has_names:
+            # What a statement of the call raised is worth more than what this raises after it.
+            with self._engine(), suppress(sqlite3.Error):
+                drop_names(self._connection)
+
+    def _named(self, text: str) -> str:
+        """The query with our view in place of `sqlite_master`."""
+        if not self._has_names:
+            with self._engine():
+                make_names(self._connection)
+            self._has_names = True
+        return with_own_names(text)
+
     def _execute(
         self, sql: str, text: str, bound: Bound, most_bytes: int | None
     ) -> tuple[list[str], list[tuple[SqlValue, ...]], int]:
         """The columns, the rows, and how many rows changed, by triggers too."""
+        self._rules.explains = False
         while True:
             self._rules.begin()
             cursor = self._connection.cursor()
@@ -135,7 +159,16 @@ class SqlSession:
                 rows = _rows(cursor, most_bytes)
                 self._defers_keys |= self._rules.defers_keys
                 return [name for name, *_ in cursor.description or ()], rows, self._connection.total_changes - total
+            except MemoryError as exc:
+                raise TooLarge(
+                    "the call needs more memory than SQL may take here (VAULTRY_SQL_MEMORY_BYTES); ask for less in "
+                    "one call",
+                    code="out_of_memory",
+                ) from exc
             except sqlite3.Error as exc:
+                if self._rules.wants_write and not self._rules.explains and _EXPLAIN.match(text):
+                    self._rules.explains = True
+                    continue
                 with self._engine():
                     if self._guard.audit is None or not self._guard.audit.watch():
                         raise self._refusal(exc, sql) from exc
@@ -152,7 +185,7 @@ class SqlSession:
         if code == sqlite3.SQLITE_AUTH and self._rules.inner:
             return SqlFailed(f"table {self._rules.inner}: SQLITE_ERROR")
         if code == sqlite3.SQLITE_INTERRUPT:
-            return OutOfTime("the call exceeded its time limit; ask for less in one call")
+            return _out_of_time()
         if str(exc) == _AT_SEMICOLON and not sql.rstrip().endswith(";"):
             return SqlFailed("incomplete input: SQLITE_ERROR")  # the semicolon is ours
         return sql_error(exc, sql, self._connection)
@@ -161,7 +194,9 @@ class SqlSession:
         """See to the audit log after a statement; what it wrote."""
         rules, audit = self._rules, self._guard.audit
         written = self._facts.written(rules, changes)
-        if written.schema and self._facts.took_reserved_name():
+        # What a new object does when it is used, the authoriser sees only then; and an operator may use it.
+        plants = written.schema and self._guard.sealed and OPENS in sql.lower()
+        if plants or (written.schema and self._facts.took_reserved_name()):
             raise SqlFailed("not authorized: SQLITE_AUTH")
         if written.schema and audit is not None:
             for table in rules.made:
@@ -176,11 +211,11 @@ class SqlSession:
     @contextmanager
     def _engine(self) -> Generator[None]:
         """Statements in the block are the engine's own."""
-        was, self._guard.open = self._guard.open, True
+        was, self._guard.open, self._steps.held = self._guard.open, True, True
         try:
             yield
         finally:
-            self._guard.open = was
+            self._guard.open, self._steps.held = was, False
 
 
 @contextmanager
@@ -210,6 +245,7 @@ def sql_session(
             session.check()
         finally:
             guard.sealed = False
+            session.close()
             if session.sets_pragmas:
                 reset_pragmas(connection, guard)
 
@@ -219,6 +255,10 @@ def read_only() -> Forbidden:
     return Forbidden("this token may only read: not authorized: SQLITE_AUTH", code="sql_read_only")
 
 
+def _out_of_time() -> OutOfTime:
+    return OutOfTime("the call exceeded its time limit; ask for less in one call")
+
+
 def _rows(cursor: sqlite3.Cursor, most_bytes: int | None) -> list[tuple[SqlValue, ...]]:
     """Every row. Raises TooLarge as soon as they are known to be too much for one answer."""
     if most_bytes is None:
@@ -226,7 +266,11 @@ def _rows(cursor: sqlite3.Cursor, most_bytes: int | None) -> list[tuple[SqlValue
     rows: list[tuple[SqlValue, ...]] = []
     size = 0
     for row in cursor:
-        size += 2 + sum(len(value) if isinstance(value, str | bytes) else 4 for value in row)
+        # A byte is told as a number, with a comma.
+        size += 2 + sum(
+            len(value) if isinstance(value, str) else 2 * len(value) if isinstance(value, bytes) else 4
+            for value in row
+        )
         if size > most_bytes:
             raise answer_too_large(most_bytes)
         rows.append(row)

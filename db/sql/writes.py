@@ -10,7 +10,8 @@ from db.vault.guard import engine_only
 _VERSION = engine_only("PRAGMA schema_version")
 _VIRTUAL = engine_only("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0")
 _SHADOW = engine_only("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
-_RESERVED = engine_only("SELECT count(*) FROM main.sqlite_schema WHERE name LIKE 'vaultry\\_%' ESCAPE '\\'")
+# No LIKE: whoever calls may have changed what it means.
+_RESERVED = engine_only("SELECT count(*) FROM main.sqlite_schema WHERE lower(name) GLOB 'vaultry_*'")
 _CHANGES = engine_only("SELECT changes()")
 _LAST_ROW_ID = engine_only("SELECT last_insert_rowid()")
 # The primary key of a table without row ids is the table itself.

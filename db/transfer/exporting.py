@@ -8,7 +8,7 @@ from db.clock import Moment
 from db.history.points import database_file_at, find_point
 from db.stores.base import ObjectExists, ObjectStore
 from db.transfer.dump import DumpOptions, dump
-from db.transfer.objects import job_key
+from db.transfer.objects import export_key
 from db.vault.new_file import mark_rollback
 from db.vault.vault import Vault
 
@@ -39,4 +39,4 @@ def write_file(vault: Vault, at: str, path: Path) -> None:
 def keep_export(store: ObjectStore, vault_id: str, filename: str, path: Path, now: Moment) -> None:
     """Put the file into the store; an earlier attempt may have done so."""
     with suppress(ObjectExists):
-        store.put(job_key(vault_id, filename), path, timestamp_ms=now.ms, op="jobs:put")
+        store.put(export_key(vault_id, filename), path, timestamp_ms=now.ms, op="jobs:put")

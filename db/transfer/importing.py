@@ -46,7 +46,7 @@ class Text:
     """What is imported. job_id: under which it is done once. digest: SHA-256 in hex of what makes it the same.
 
     statements: gives them from the first on, each time it is called. protected: names that are not theirs to change.
-    go_on: called now and then; raises to stop.
+    go_on: called now and then; raises to stop. sealed: personal values are not opened.
     """
 
     job_id: str
@@ -54,6 +54,7 @@ class Text:
     statements: Callable[[], Iterable[str]]
     protected: frozenset[str]
     go_on: Callable[[], None]
+    sealed: bool
 
 
 class _Moved(Exception):
@@ -143,9 +144,11 @@ class _Attempt:
         if key is None:
             raise Invalid("the vault has no audit log")
         text, at = self._text, self._now.text
-        trail = AuditTrail(connection, key, self._kind.redacted, self._kind.unaudited)
+        trail = AuditTrail(connection, key, self._kind.redacted, self._kind.unaudited, self._kind.forgettable)
         connection.execute("BEGIN")
-        loaded = load(connection, trail, text.statements(), text.protected, self._actor, at, text.go_on)
+        loaded = load(
+            connection, trail, text.statements(), text.protected, self._actor, at, text.go_on, sealed=text.sealed
+        )
         if not loaded.statements:
             raise Invalid("No SQL statements detected.", code="sql_failed")
         trail.note(self._actor, at, "database.import", {"job": text.job_id, "statements": loaded.statements})

@@ -46,11 +46,15 @@ def load(
     actor: Actor,
     at: str,
     go_on: Callable[[], None],
+    *,
+    sealed: bool,
 ) -> Loaded:
     """Run the statements in the transaction that is open, leaving their rows in the audit log.
 
     protected: names that are not theirs to change. at: 24 characters of UTC. go_on: called now and then; raises to
-    stop. Raises SqlFailed for the first statement that fails, its number in the details.
+    stop. sealed: personal values stay so.
+
+    Raises SqlFailed for the first statement that fails, its number in the details.
     """
     guard, loaded = Guard(connection, trail), Loaded()
     notes: list[tuple[str, dict[str, Any]]] = []
@@ -75,6 +79,7 @@ def load(
         is_over=partial(bool),
         note=note,
         limits=_LIMITS,
+        sealed=sealed,
     )
     try:
         guard.open = False

@@ -1,38 +1,45 @@
-"""Where the files of imports and exports are in the store: beside the vault's log, so that they go with the vault."""
+"""Where the files of imports and exports are in the store.
+
+What an export made is beside the vault's log, so that it goes with the vault. What is to be imported has a folder of
+its own: there alone may S3 take in what clients put, which comes without a condition and must replace no commit.
+"""
 
 import hashlib
 from collections.abc import Iterator
+from typing import Final
 
 from db.errors import Invalid
 from db.log.fetch import fetch_range
 from db.stores.base import ObjectStore, StoredObject
 from db.vault.opening import check_id
 
-
-def jobs_prefix(vault_id: str) -> str:
-    """Where they are kept."""
-    return f"vaults/{check_id(vault_id)}/jobs/"
+IMPORTS: Final = "imports/"
 
 
-def job_key(vault_id: str, filename: str) -> str:
-    """The key of one of them."""
-    return jobs_prefix(vault_id) + filename
+def import_key(vault_id: str, filename: str) -> str:
+    """The key of a file that is to be imported into this vault."""
+    return f"{IMPORTS}{check_id(vault_id)}/{filename}"
 
 
-def stored_size(store: ObjectStore, vault_id: str, filename: str) -> int | None:
+def export_key(vault_id: str, filename: str) -> str:
+    """The key of an export of this vault."""
+    return f"vaults/{check_id(vault_id)}/jobs/{filename}"
+
+
+def stored_size(store: ObjectStore, key: str) -> int | None:
     """Bytes of the object, or None when there is none. Raises StoreUnavailable."""
-    found = next((known for known in job_objects(store, vault_id) if known.key == job_key(vault_id, filename)), None)
-    return None if found is None else found.size
+    beside = store.list(f"{key.rpartition('/')[0]}/", op="jobs:list")
+    return next((known.size for known in beside if known.key == key), None)
 
 
-def job_objects(store: ObjectStore, vault_id: str) -> list[StoredObject]:
-    """All of them, by key. Raises StoreUnavailable."""
-    return store.list(jobs_prefix(vault_id), op="jobs:list")
+def uploads(store: ObjectStore) -> list[StoredObject]:
+    """All files that are to be imported, or were. Raises StoreUnavailable."""
+    return store.list(IMPORTS, op="jobs:list")
 
 
-def read_object(store: ObjectStore, vault_id: str, filename: str, size: int) -> Iterator[bytes]:
+def read_object(store: ObjectStore, key: str, size: int) -> Iterator[bytes]:
     """The object in pieces of at most a megabyte. Raises StoreUnavailable, ObjectMissing."""
-    return fetch_range(store, job_key(vault_id, filename), 0, size)
+    return fetch_range(store, key, 0, size)
 
 
 def checked(pieces: Iterator[bytes], etag: str) -> Iterator[bytes]:

@@ -7,14 +7,15 @@ to say: an operator's reaches every database, one made for SQL a single one.
 from dataclasses import dataclass, replace
 
 from db.errors import Forbidden, NotAuthenticated, NotFound
-from db.registry.api_tokens import ApiToken
+from db.keyring import token_digest
+from db.registry.api_tokens import ApiToken, is_expired, token_use_is_stale
 from db.registry.database_names import find_database
 from db.registry.directory import VaultEntry
 from db.registry.labels import labels_of
 from db.transaction import Actor, ReadTx
 from handlers.call import Call
-from handlers.identity import Identity, actor_of, identify_token
-from handlers.services import Services
+from handlers.identity import Identity, actor_of, api_token_in, identify_token
+from handlers.services import ENTRIES_KEPT, Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,18 @@ def accounts(services: Services) -> tuple[Account, ...]:
 
 def caller(services: Services, call: Call) -> tuple[Identity, ApiToken]:
     """The caller by any of the three styles, and its token. Raises NotAuthenticated."""
-    given = call.header("x-auth-key") or call.header("x-auth-user-service-key")
-    if call.header("authorization") is None and given:
-        call = replace(call, headers=[*call.headers, ("authorization", f"Bearer {given}")])
-    identity = identify_token(services, call)
+    identity = identify_token(services, _with_bearer(call))
     if identity.token is None:
         raise NotAuthenticated("Authentication error")
     return identity, identity.token
+
+
+def _with_bearer(call: Call) -> Call:
+    """The call with its token where `Authorization` has it, whichever style it came in."""
+    given = call.header("x-auth-key") or call.header("x-auth-user-service-key")
+    if call.header("authorization") is None and given:
+        return replace(call, headers=[*call.headers, ("authorization", f"Bearer {given}")])
+    return call
 
 
 def enter_account(services: Services, call: Call, *, writes: bool = False) -> tuple[Account, Identity, ApiToken]:
@@ -83,6 +89,46 @@ def enter(services: Services, call: Call, *, writes: bool = False) -> Access:
 
     Raises as `enter_account`, NotFound for a database that is not there, not in the account, or not the token's.
     """
+    access = recall(services, call) or _found(services, call)
+    if writes:
+        access.require_write()
+    services.requests.add(access.entry.id)
+    return access
+
+
+def recall(services: Services, call: Call) -> Access | None:
+    """What `enter` found before for the same token and path, while the registry stands where it stood then.
+
+    None where it is to look: at something else, or again; a request by a database's id takes 0.1 ms less without.
+    Raises NotAuthenticated without a token. It is not counted.
+    """
+    bookmark, access = services.entered.get(_asked(call), ("", None))
+    if access is None or bookmark != services.held_bookmark():
+        return None
+    token = access.identity.token
+    # As long as it is in force and its last use is known.
+    if token is None or token_use_is_stale(token, call.now) or is_expired(token, call.now):
+        return None
+    return access
+
+
+def _asked(call: Call) -> tuple[str, str, str]:
+    """By what an access is remembered; the token by its digest."""
+    return call.path["account"], call.path["database"], token_digest(api_token_in(_with_bearer(call)))
+
+
+def _found(services: Services, call: Call) -> Access:
+    """The access as the registry has it, remembered if the registry stood still meanwhile."""
+    before = services.registry.bookmark
+    access = _looked_up(services, call)
+    if services.registry.bookmark == before:
+        if len(services.entered) >= ENTRIES_KEPT:
+            services.entered.clear()
+        services.entered[_asked(call)] = (before, access)
+    return access
+
+
+def _looked_up(services: Services, call: Call) -> Access:
     account, identity, token = enter_account(services, call)
     wanted = call.path["database"]
 
@@ -94,11 +140,7 @@ def enter(services: Services, call: Call, *, writes: bool = False) -> Access:
         raise NotFound(f"The database {wanted[:80]} could not be found", code="database_unknown")
     if entry.status == "suspended":
         raise Forbidden("this database is suspended; resume it first", code="vault_suspended")
-    access = Access(entry, identity, not token.read_only if token.kind == "operator" else token.sql == "write")
-    if writes:
-        access.require_write()
-    services.requests.add(entry.id)
-    return access
+    return Access(entry, identity, not token.read_only if token.kind == "operator" else token.sql == "write")
 
 
 def visible(tx: ReadTx, account: Account, token: ApiToken, entry: VaultEntry | None) -> VaultEntry | None:

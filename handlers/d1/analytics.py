@@ -14,7 +14,7 @@ from db.clock import parse_timestamp
 from db.errors import Invalid
 from db.fields import is_json_list, is_json_object
 from handlers.call import Call
-from handlers.d1.access import enter
+from handlers.d1.access import caller, enter
 from handlers.d1.envelope import MEDIA_TYPE
 from handlers.reply import Reply
 from handlers.services import Services
@@ -25,6 +25,7 @@ _STATEMENTS = "d1QueriesAdaptiveGroups"
 
 def query(services: Services, call: Call) -> Reply:
     """The figures of one database, in the shape of either dataset. Raises Invalid for another question."""
+    caller(services, call)
     body = call.json_object()
     variables = body.get("variables")
     asked = variables if is_json_object(variables) else {}

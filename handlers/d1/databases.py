@@ -112,15 +112,15 @@ def get(services: Services, call: Call) -> Reply:
 
 def update(services: Services, call: Call) -> Reply:
     """The database with other settings, all of which are given."""
-    if "read_replication" not in call.json_object():
-        raise Invalid("Invalid property: read_replication => Required", field="read_replication")
-    return edit(services, call)
+    return edit(services, call, whole=True)
 
 
-def edit(services: Services, call: Call) -> Reply:
-    """The database with those settings changed that are given."""
+def edit(services: Services, call: Call, *, whole: bool = False) -> Reply:
+    """The database with those settings changed that are given. whole: all must be."""
     access = enter(services, call, writes=True)
     settings, given = _settings(call.json_object()), "read_replication" in call.json_object()
+    if whole and not given:
+        raise Invalid("Invalid property: read_replication => Required", field="read_replication")
 
     def change(tx: WriteTx) -> None:
         hint = database_settings(tx, access.entry.id).location_hint

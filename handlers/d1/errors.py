@@ -15,6 +15,7 @@ NUMBERS: Final = {
     "sql_failed": (400, 7500),
     "out_of_time": (429, 7429),
     "answer_too_large": (413, 7500),
+    "out_of_memory": (413, 7500),
     "database_exists": (400, 7502),
     "duplicate": (400, 7502),
     "account_unknown": (403, 7403),

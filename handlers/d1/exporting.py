@@ -5,7 +5,7 @@ from typing import Any
 from db.errors import Gone, Invalid
 from db.fields import is_json_list, is_json_object
 from db.registry.database_jobs import DatabaseJob, NewJob, begin_job, newest_job
-from db.transfer.objects import read_object, stored_size
+from db.transfer.objects import export_key, read_object, stored_size
 from handlers.call import Call
 from handlers.d1.access import enter
 from handlers.d1.envelope import success
@@ -43,12 +43,12 @@ def export(services: Services, call: Call) -> Reply:
 def download(services: Services, call: Call) -> Reply:
     """The file of an export, to whoever brings its address."""
     vault_id, filename = open_address(services, call, "export download")
-    store = services.site.store
-    size = stored_size(store, vault_id, filename)
+    store, key = services.site.store, export_key(vault_id, filename)
+    size = stored_size(store, key)
     if size is None:
         raise Gone("this export is gone; begin another", code="link_expired")
     headers = (("Content-Length", str(size)), ("Content-Disposition", f'attachment; filename="{filename}"'))
-    content = () if call.method == "HEAD" else read_object(store, vault_id, filename, size)
+    content = () if call.method == "HEAD" else read_object(store, key, size)
     return Reply(200, "", _TYPES[filename.rpartition(".")[2]], headers, content)
 
 

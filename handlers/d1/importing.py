@@ -1,16 +1,18 @@
 """`import`: a file announced, taken in, asked after until it is done. The work is done elsewhere.
 
-The file of an MD5 is one object, and as long as nobody wrote to the database since, an import of it is not done again:
-a client that lost the answer may begin from the start.
+The file of an MD5 is one object. Sent again it is imported again, as people expect who run a file twice; but not
+while its import is under way, nor while nobody was told how it ended: a client that lost the answer may begin from the
+start.
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 
-from db.errors import Invalid
+from db.errors import Invalid, TooLarge, VaultError
 from db.log.bookmark import parse_bookmark
-from db.registry.database_jobs import DatabaseJob, NewJob, begin_job, newest_job
-from db.transfer.objects import stored_size
+from db.registry.database_jobs import DatabaseJob, NewJob, begin_job, mark_told, newest_job
+from db.transfer.objects import import_key, stored_size
 from handlers.call import Call
 from handlers.d1.access import Access, enter
 from handlers.d1.envelope import success
@@ -20,7 +22,9 @@ from handlers.reply import Reply
 from handlers.services import Services
 
 _ETAG = re.compile(r"[0-9a-f]{32}")
-_AGAIN = "This very file was imported already, and nothing was written since: it was not imported again."
+_AGAIN = "This is how the import of this file ended, of which nobody had been told; it was not imported again."
+# How long the packages' own repeats of one request go on: three tries of a minute each.
+_REPEATS_S = 180
 
 
 def take_in(services: Services, call: Call) -> Reply:
@@ -44,8 +48,11 @@ def file_of(etag: str) -> str:
 def _init(services: Services, call: Call, access: Access, etag: str) -> dict[str, Any]:
     """Where to upload the file; one that is here already is taken in at once."""
     filename = file_of(etag)
-    if stored_size(services.site.store, access.entry.id, filename) is not None:
-        return _take_in(services, call, access, etag)
+    if stored_size(services.site.store, import_key(access.entry.id, filename)) is not None:
+        known = _newest(services, access, etag)
+        if known is not None and _is_the_same(call, known):
+            return _followed(services, known, untold=known.told_at is None)
+        return _begin(services, call, access, etag)
     address = upload_address(services, call, access.entry.id, filename)
     return {"success": True, "type": "import", "filename": filename, "upload_url": address, "messages": []}
 
@@ -53,23 +60,39 @@ def _init(services: Services, call: Call, access: Access, etag: str) -> dict[str
 def _ingest(services: Services, call: Call, access: Access, etag: str, filename: Any) -> dict[str, Any]:
     if filename != file_of(etag):
         raise Invalid(f"Invalid property: filename => wanted the one of `init`, {file_of(etag)}", field="filename")
-    if stored_size(services.site.store, access.entry.id, filename) is None:
+    size = stored_size(services.site.store, import_key(access.entry.id, filename))
+    most = services.settings.import_bytes
+    if size is None:
         raise Invalid("Invalid property: filename => nothing was uploaded under this name", field="filename")
-    return _take_in(services, call, access, etag)
+    if size > most:
+        raise TooLarge(f"the file has {size} bytes, an import takes {most} at most (VAULTRY_IMPORT_BYTES)")
+    known = _newest(services, access, etag)
+    # It was begun by `init`, if at all: this request is sent again.
+    if known is not None and known.status != "error":
+        return _followed(services, known)
+    return _begin(services, call, access, etag)
 
 
-def _take_in(services: Services, call: Call, access: Access, etag: str) -> dict[str, Any]:
-    """Begin the import, or go on with the one of the same file."""
-    vault_id = access.entry.id
+def _newest(services: Services, access: Access, etag: str) -> DatabaseJob | None:
+    return services.registry_read(lambda tx: newest_job(tx, access.entry.id, "import", etag=etag), current=True)
+
+
+def _is_the_same(call: Call, known: DatabaseJob) -> bool:
+    """Whether who asks for an import of this file asks for the one that is known."""
+    if known.status == "error":
+        return False
+    repeats = call.header("x-stainless-retry-count") not in (None, "0")
+    recent = known.created_at > call.now.later(seconds=-_REPEATS_S)
+    return known.status == "active" or known.told_at is None or (repeats and recent)
+
+
+def _begin(services: Services, call: Call, access: Access, etag: str) -> dict[str, Any]:
+    """Begin the import."""
     with services.quiet_vault(access.entry) as vault:
         at = vault.read(lambda tx: None, call.freshness).bookmark
-    last = services.registry_read(lambda tx: newest_job(tx, vault_id, "import", etag=etag), current=True)
-    if last is not None and last.result is not None and last.result["final_bookmark"] == at:
-        told = _told(last)
-        return {**told, "messages": [*told["messages"], _AGAIN]}
-    new = NewJob(vault_id, "import", at, file_of(etag), access.actor(call, "d1.import"), {}, etag)
-    job = services.registry_write(lambda tx: begin_job(tx, new, call.now), new.actor, call.now)
-    return _told(services.database_jobs.follow(job, POLL_S))
+    options = {"sealed": access.identity.kind != "operator"}
+    new = NewJob(access.entry.id, "import", at, file_of(etag), access.actor(call, "d1.import"), options, etag)
+    return _followed(services, services.registry_write(lambda tx: begin_job(tx, new, call.now), new.actor, call.now))
 
 
 def _poll(services: Services, access: Access, bookmark: Any) -> dict[str, Any]:
@@ -79,7 +102,19 @@ def _poll(services: Services, access: Access, bookmark: Any) -> dict[str, Any]:
     if job is None:
         text = "Not currently importing anything."
         return {"success": False, "type": "import", "error": text, "errors": [text], "messages": []}
-    return _told(services.database_jobs.follow(job, POLL_S))
+    return _followed(services, job)
+
+
+def _followed(services: Services, job: DatabaseJob, *, untold: bool = False) -> dict[str, Any]:
+    """How the job stands after a moment. untold: it may have ended for somebody else, who was not told."""
+    ended = job.status == "complete"
+    job, now = services.database_jobs.follow(job, POLL_S), services.clock()
+    if job.status != "active" and job.told_at is None:
+        # Not kept: the next who sends the file is told this again.
+        with suppress(VaultError):
+            services.registry_write(lambda tx: mark_told(tx, job.id, now), job.actor, now)
+    told = _told(job)
+    return {**told, "messages": [*told["messages"], _AGAIN]} if untold and ended else told
 
 
 def _told(job: DatabaseJob) -> dict[str, Any]:

@@ -1,29 +1,35 @@
 """Imports and exports under way: worked on in threads of this process, gone on with when another process died.
 
-Whoever asks for a job that nobody works on has it worked on. A request waits a second, not for the end.
+Whoever asks for a job that nobody works on has it worked on. A request waits a second, not for the end. In a process
+that stands still between requests no thread would get on: there the request that begins a job works on it itself, for
+as long as a request may take, and maintenance does what takes longer.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from db.clock import Moment
 from db.errors import CommitUnknown, Unavailable, VaultError
 from db.registry.database_jobs import (
+    KEPT_S,
     DatabaseJob,
     abandoned_jobs,
     end_job,
     forget_job,
     get_job,
+    has_job,
     hold_job,
     jobs_to_forget,
     release_job,
 )
 from db.registry.directory import find_vault, require_active
+from db.registry.maintenance_runs import REGISTRY, ask_for_run, is_asked_for
 from db.transaction import Actor
-from db.transfer.objects import job_key
+from db.transfer.objects import IMPORTS, export_key, import_key, uploads
 from handlers.d1.work import run_job
 from handlers.errors import report_fault
 from handlers.services import Services
@@ -32,6 +38,10 @@ _ACTOR: Final = Actor("databases", "job", "", "d1.job")
 _WORKERS = 2
 # A job is held for a minute; it is taken hold of again well before.
 _RENEWED_MS = 20_000
+# Of the 29 seconds that a request may take on Lambda; what comes before and after takes some.
+IN_REQUEST_S = 20
+# As declared in handlers/jobs.
+_JOB: Final = "databases"
 
 
 class Stopped(Exception):
@@ -53,6 +63,8 @@ class DatabaseJobs:
         """The job after at most so many seconds; worked on here if nobody else has it."""
         if job.status != "active":
             return job
+        if self._services.freezes:
+            return self._follow_here(job, seconds)
         future = self._begin(job)
         if future is None:
             # Another process has it. There is no telling when it ends but by asking.
@@ -65,6 +77,27 @@ class DatabaseJobs:
         """Let go of every job; what was not committed is as if it had not begun."""
         self._stopping.set()
         self._threads.shutdown(cancel_futures=True)
+
+    def _follow_here(self, job: DatabaseJob, seconds: float) -> DatabaseJob:
+        """As `follow`, with nothing going on behind the answer."""
+        services, began = self._services, self._services.clock()
+        until_ms = began.ms + IN_REQUEST_S * 1000
+        # Tried once, by the request that made it: what takes longer would begin anew with every request.
+        is_new = job.created_at > began.later(seconds=-IN_REQUEST_S) and job.held_until is None
+        if is_new and _take(services, job, self._holder):
+            work_on(services, job, self._holder, lambda: services.clock().ms >= until_ms)
+        else:
+            self._stopping.wait(seconds)
+        job = services.registry_read(lambda tx: get_job(tx, job.id), current=True)
+        if job.status == "active":
+            self._leave_to_maintenance()
+        return job
+
+    def _leave_to_maintenance(self) -> None:
+        now = self._services.clock()
+        at = now.later(seconds=1)
+        if not self._services.registry_read(lambda tx: is_asked_for(tx, REGISTRY, _JOB, at)):
+            self._services.registry_write(lambda tx: ask_for_run(tx, REGISTRY, _JOB, at), _ACTOR, now)
 
     def _begin(self, job: DatabaseJob) -> "Future[None] | None":
         with self._lock:
@@ -137,14 +170,28 @@ def tend_jobs(services: Services, now: Moment, deadline: Moment) -> Mapping[str,
     for job in services.registry_read(lambda tx: abandoned_jobs(tx, now), current=True):
         if is_over():
             break
-        if _take(services, job, holder):
+        if job.created_at <= now.later(seconds=-KEPT_S):
+            _end(services, job, [], error="it was not done within a day; try it in smaller parts")
+        elif _take(services, job, holder):
             work_on(services, job, holder, is_over)
             counts["resumed"] += 1
     for job in services.registry_read(lambda tx: jobs_to_forget(tx, now)):
-        services.site.store.delete([job_key(job.vault_id, job.filename)], op="jobs:delete")
+        key = (import_key if job.kind == "import" else export_key)(job.vault_id, job.filename)
+        services.site.store.delete([key], op="jobs:delete")
         _forget(services, job, now)
         counts["forgotten"] += 1
+    _remove_unused(services, now)
     return counts
+
+
+def _remove_unused(services: Services, now: Moment) -> None:
+    """Remove the files of a day ago that no job is about: uploaded, and never imported."""
+    store, before_ms = services.site.store, now.ms - KEPT_S * 1000
+    for found in uploads(store):
+        vault_id, _, filename = found.key.removeprefix(IMPORTS).partition("/")
+        known = partial(has_job, vault_id=vault_id, filename=filename)
+        if found.modified_ms < before_ms and not services.registry_read(known, current=True):
+            store.delete([found.key], op="jobs:delete")
 
 
 def _take(services: Services, job: DatabaseJob, holder: str) -> bool:

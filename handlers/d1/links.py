@@ -1,8 +1,12 @@
-"""Addresses for the files of imports and exports: S3's own where the store is there, else routes of ours, signed."""
+"""Addresses for the files of imports and exports: S3's own where the store is there, else routes of ours, signed.
+
+Clients compare the ETag of an upload with the MD5 of the file. A bucket whose keys are KMS's tells another one: there
+uploads come to us.
+"""
 
 from db.errors import Forbidden
 from db.files.links import Link, Purpose, open_link, sign_link
-from db.transfer.objects import job_key
+from db.transfer.objects import export_key, import_key
 from handlers.call import Call
 from handlers.d1.routes import PREFIX
 from handlers.services import Services
@@ -13,10 +17,10 @@ _BUCKET = "jobs"
 
 
 def upload_address(services: Services, call: Call, vault_id: str, filename: str) -> str:
-    """Where to put a file within an hour."""
+    """Where to put a file within an hour. Raises Unavailable."""
     links = s3_links(services)
-    if links is not None:
-        return links.plain("put_object", job_key(vault_id, filename), SECONDS)
+    if links is not None and links.etags_are_md5:
+        return links.plain("put_object", import_key(vault_id, filename), SECONDS)
     return _signed(services, call, "import upload", "import", vault_id, filename)
 
 
@@ -24,7 +28,7 @@ def download_address(services: Services, call: Call, vault_id: str, filename: st
     """Where a file can be had for an hour."""
     links = s3_links(services)
     if links is not None:
-        return links.plain("get_object", job_key(vault_id, filename), SECONDS)
+        return links.plain("get_object", export_key(vault_id, filename), SECONDS)
     return _signed(services, call, "export download", "export", vault_id, filename)
 
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from db.errors import Invalid
@@ -26,9 +26,10 @@ from handlers.d1.access import Access, enter
 from handlers.d1.envelope import success_text
 from handlers.protected_names import protected_names
 from handlers.reply import Reply
-from handlers.services import Services
+from handlers.services import ENTRIES_KEPT, Services
 
-REGION: Final = "WEUR"
+# Of a text whose statements are remembered.
+KEPT_CHARACTERS: Final = 4_000
 _Text = Callable[[Sequence[str], Sequence[Sequence[SqlValue]], Numbers], str]
 
 
@@ -63,33 +64,67 @@ def run_raw(services: Services, call: Call) -> Reply:
     return _run(services, call, arrays_text)
 
 
+def query_at_once(
+    services: Services, vault: Vault, call: Call, access: Access, is_over: Callable[[], bool]
+) -> Reply | None:
+    """As `run_query` of a call that only reads; None where it writes, or would have to wait. Raises as a query."""
+    asked = _asked(services, call, access, objects_text, is_over)
+    if _has_written(services, access, asked):
+        return None
+    try:
+        answer = vault.read_at_once(lambda tx, _: _read_within(tx, asked), is_over)
+    except WouldWrite:
+        return None
+    return None if answer is None else answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
+
+
 def _run(services: Services, call: Call, text: _Text) -> Reply:
     started, seconds = time.monotonic(), services.settings.sql_seconds
     access = enter(services, call)
-    numbers = Numbers(
-        as_d1=call.header("x-vaultry-numbers") == "d1", big_as_text=call.header("x-vaultry-int64") == "text"
-    )
-    asked = _Asked(
-        statements=_statements(call, numbers),
-        text=text,
-        numbers=numbers,
-        most_bytes=services.settings.sql_answer_bytes,
-        is_over=lambda: time.monotonic() - started > seconds,
-        protected=partial(protected_names, services, access.entry),
-        primary=call.freshness.look,
-        sealed=access.identity.kind != "operator",
-    )
-    with services.vault(access.entry) as vault:
+    asked = _asked(services, call, access, text, lambda: time.monotonic() - started > seconds)
+    with services.sql_calls.of(access.entry.id), services.vault(access.entry) as vault:
         try:
-            return _read(vault, call, asked)
+            if not (access.may_write and _has_written(services, access, asked)):
+                return _read(vault, call, asked)
         except WouldWrite as exc:
             if not access.may_write:
                 raise read_only() from exc
+            if len(services.sql_that_wrote) >= ENTRIES_KEPT:
+                services.sql_that_wrote.clear()
+            services.sql_that_wrote.add(_known_as(access, asked))
         except SqlFailed:
             # What a repeated call once changed may make its own statements fail: the answer given then stands.
             if call.header("idempotency-key") is None or not access.may_write:
                 raise
         return _write(vault, call, access, asked)
+
+
+def _asked(services: Services, call: Call, access: Access, text: _Text, is_over: Callable[[], bool]) -> _Asked:
+    numbers = Numbers(
+        as_d1=call.header("x-vaultry-numbers") == "d1", big_as_text=call.header("x-vaultry-int64") == "text"
+    )
+    return _Asked(
+        statements=_statements(call, numbers),
+        text=text,
+        numbers=numbers,
+        most_bytes=services.settings.sql_answer_bytes,
+        is_over=is_over,
+        protected=partial(protected_names, services, access.entry),
+        primary=call.freshness.look,
+        sealed=access.identity.kind != "operator",
+    )
+
+
+def _has_written(services: Services, access: Access, asked: _Asked) -> bool:
+    """Whether the same statements went to the writer before: to find out on a reader costs a compilation of each.
+
+    Only where to begin depends on it, so that it may be wrong.
+    """
+    return _known_as(access, asked) in services.sql_that_wrote
+
+
+def _known_as(access: Access, asked: _Asked) -> int:
+    return hash((access.entry.id, tuple(statement.sql for statement in asked.statements)))
 
 
 def _statements(call: Call, numbers: Numbers) -> list[_Statement]:
@@ -113,26 +148,32 @@ def _of_item(item: Any, numbers: Numbers) -> list[_Statement]:
     if item["sql"] == "":
         raise SqlFailed(NO_STATEMENT)
     # With the blanks before it: offsets in messages count from where the text begins.
-    texts = [piece.text for piece in split_pieces(item["sql"]) if piece.has_code]
+    texts = _split(item["sql"]) if len(item["sql"]) <= KEPT_CHARACTERS else _split.__wrapped__(item["sql"])
+    return [*(_Statement(text) for text in texts[:-1]), _Statement(texts[-1], values)]
+
+
+@lru_cache(maxsize=256)
+def _split(sql: str) -> Sequence[str]:
+    """The statements of a text. Kept: programs send the same few again and again. Raises SqlFailed."""
+    texts = [piece.text for piece in split_pieces(sql) if piece.has_code]
     if not texts:
         raise SqlFailed(NO_CODE)
     if any(has_parameters(text) for text in texts[:-1]):
         raise SqlFailed(ONLY_LAST)
-    if len(texts) > 1:
-        texts = [text.strip() for text in texts]
-    return [*(_Statement(text) for text in texts[:-1]), _Statement(texts[-1], values)]
+    return tuple(texts) if len(texts) == 1 else tuple(text.strip() for text in texts)
 
 
 def _read(vault: Vault, call: Call, asked: _Asked) -> Reply:
-    def work(tx: ReadTx) -> Reply:
-        connection, guard = tx.raw
-        with sql_session(
-            connection, guard, writes=False, protected=asked.protected, is_over=asked.is_over, sealed=asked.sealed
-        ) as session:
-            return _answer(session, asked)
-
-    answer = vault.read(work, call.freshness)
+    answer = vault.read(lambda tx: _read_within(tx, asked), call.freshness)
     return answer.value.with_headers(("x-d1-bookmark", answer.bookmark))
+
+
+def _read_within(tx: ReadTx, asked: _Asked) -> Reply:
+    connection, guard = tx.raw
+    with sql_session(
+        connection, guard, writes=False, protected=asked.protected, is_over=asked.is_over, sealed=asked.sealed
+    ) as session:
+        return _answer(session, asked)
 
 
 def _write(vault: Vault, call: Call, access: Access, asked: _Asked) -> Reply:
@@ -171,6 +212,8 @@ def _answer(session: SqlSession, asked: _Asked) -> Reply:
     left = asked.most_bytes
     for statement in asked.statements:
         ran = session.run(statement.sql, statement.values, left)
+        if asked.text is objects_text and len(ran.rows) * sum(map(len, set(ran.columns))) > left:
+            raise answer_too_large(asked.most_bytes)  # each row repeats the names
         results = asked.text(ran.columns, ran.rows, asked.numbers)
         meta = json.dumps(_meta(ran, primary=asked.primary), separators=(",", ":"))
         parts.append(f'{{"results":{results},"success":true,"meta":{meta}}}')
@@ -184,7 +227,6 @@ def _meta(ran: Ran, *, primary: bool) -> dict[str, Any]:
     duration_ms = round(ran.duration_ms, 4)
     return {
         "served_by": "vaultry",
-        "served_by_region": REGION,
         "served_by_primary": primary,
         "timings": {"sql_duration_ms": duration_ms},
         "duration": duration_ms,

@@ -22,6 +22,7 @@ _GET, _POST, _PUT = ("GET",), ("POST",), ("PUT",)
 _ACCOUNT = "/accounts/{account}"
 _DATABASES = f"{_ACCOUNT}/d1/database"
 _DATABASE = f"{_DATABASES}/{{database}}"
+QUERY: Final = f"{_DATABASE}/query"
 
 ROUTES: Final = (
     D1Route("/accounts", _GET, "accounts", "list_all"),
@@ -37,7 +38,7 @@ ROUTES: Final = (
     D1Route(_DATABASE, _PUT, "databases", "update"),
     D1Route(_DATABASE, ("PATCH",), "databases", "edit"),
     D1Route(_DATABASE, ("DELETE",), "databases", "delete"),
-    D1Route(f"{_DATABASE}/query", _POST, "query", "run_query"),
+    D1Route(QUERY, _POST, "query", "run_query"),
     D1Route(f"{_DATABASE}/raw", _POST, "query", "run_raw"),
     D1Route(f"{_DATABASE}/time_travel/bookmark", _GET, "time_travel", "get_bookmark"),
     D1Route(f"{_DATABASE}/time_travel/restore", _POST, "time_travel", "restore"),

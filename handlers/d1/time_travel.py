@@ -10,6 +10,7 @@ from db.vault.vault import Vault
 from handlers.call import Call
 from handlers.d1.access import enter
 from handlers.d1.envelope import success
+from handlers.forgetting import settling
 from handlers.reply import Reply
 from handlers.services import Services
 
@@ -30,11 +31,13 @@ def restore(services: Services, call: Call) -> Reply:
     at = _moment(call)
     if (wanted is None) == (at is None):
         raise Invalid("Invalid property: bookmark => wanted either a bookmark or a timestamp in the query string")
-    kind = services.kind(services.charter(access.entry))
+    charter = services.charter(access.entry)
+    kind = services.kind(charter)
     with services.vault(access.entry) as vault:
         before = _newest(vault)
         target = wanted or _bookmark_at(vault, at or "")
-        restore_vault(vault, services.site, target, access.actor(call, "d1.restore"), kind.sets)
+        actor, settle = access.actor(call, "d1.restore"), settling(services, charter, vault)
+        restore_vault(vault, services.site, target, actor, kind.sets, settle=settle)
         after = vault.bookmark
     told = {
         "bookmark": after,

@@ -7,7 +7,7 @@ from db.errors import Invalid
 from db.files.spool import Spool
 from db.registry.directory import find_vault, require_active
 from db.stores.base import ObjectExists
-from db.transfer.objects import job_key
+from db.transfer.objects import import_key
 from handlers.call import Call
 from handlers.d1.envelope import MEDIA_TYPE
 from handlers.d1.importing import file_of
@@ -44,7 +44,7 @@ class Upload:
         self._spool.close()
         with suppress(ObjectExists):
             self._services.site.store.put(
-                job_key(self._vault_id, self._filename),
+                import_key(self._vault_id, self._filename),
                 self._spool.path,
                 timestamp_ms=self._call.now.ms,
                 op="jobs:put",

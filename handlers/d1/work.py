@@ -14,7 +14,7 @@ from db.transfer.exporting import keep_export, write_dump, write_file
 from db.transfer.fresh import fresh_objects
 from db.transfer.importing import Text, import_text
 from db.transfer.loading import MOST_CHARACTERS, texts_of
-from db.transfer.objects import checked, read_object, stored_size
+from db.transfer.objects import checked, import_key, read_object, stored_size
 from domain.charters import CHARTERS
 from handlers.services import Services
 
@@ -28,17 +28,19 @@ def run_job(services: Services, entry: VaultEntry, job: DatabaseJob, go_on: Call
 
 def _import(services: Services, entry: VaultEntry, job: DatabaseJob, go_on: Callable[[], None]) -> Outcome:
     store, etag, kind = services.site.store, job.etag or "", services.kind(services.charter(entry))
-    size = stored_size(store, entry.id, job.filename)
+    key = import_key(entry.id, job.filename)
+    size = stored_size(store, key)
     if size is None:
         raise NotFound(f"the file {job.filename} is not there; upload it and begin again", code="file_missing")
 
     def statements() -> Iterator[str]:
-        pieces = checked(read_object(store, entry.id, job.filename, size), etag)
+        pieces = checked(read_object(store, key, size), etag)
         return stream_statements(texts_of(pieces), MOST_CHARACTERS)
 
     # Whoever brings the schema may change all of it.
     protected = declared_objects(kind.sets) if services.charter(entry).resources else frozenset[str]()
-    text = Text(job.id, request_digest(b"import", etag.encode()), statements, protected, go_on)
+    digest, sealed = request_digest(b"import", etag.encode()), bool(job.options.get("sealed", True))
+    text = Text(job.id, digest, statements, protected, go_on, sealed)
     with services.vault(entry) as vault:
         told = import_text(vault, services.site, kind, text, job.actor, services.clock())
     count = told["num_queries"]

@@ -17,7 +17,7 @@ from handlers.d1 import work
 from handlers.jobs.declared import chosen_jobs
 from tests.handlers.d1.desk import make_desk
 from tests.handlers.d1.transfers import ORIGIN, ingest, md5, poll, run_import, upload
-from tests.handlers.http.site import OPERATOR
+from tests.handlers.http.site import OPERATOR, Clock
 
 ROOT = Path(__file__).parents[3]
 TEXT = b"CREATE TABLE t (x INTEGER PRIMARY KEY, y TEXT);\nINSERT INTO t VALUES (1, 'a;b'), (2, 'c');\n"
@@ -128,22 +128,57 @@ def test_a_file_over_the_limit_is_refused(tmp_path):
     desk.site.services.close()
 
 
-def test_a_client_that_lost_the_answer_begins_again_and_nothing_is_done_twice(desk):
-    text = b"CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (1);"
-    first = run_import(desk, "shop", text)
-    again = upload(desk, "shop", text)
+TWICE = b"CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (1);"
+
+
+def test_a_file_that_is_run_twice_in_a_row_runs_twice(desk):
+    first, second = run_import(desk, "shop", TWICE), run_import(desk, "shop", TWICE)
+    assert (second["status"], second["result"]["num_queries"]) == ("complete", 2)
+    assert second["result"]["final_bookmark"] > first["result"]["final_bookmark"]
+    assert desk.query("shop", COUNT) == [{"n": 2}]
+
+
+def test_a_request_that_is_sent_again_begins_no_second_import(desk):
+    first = run_import(desk, "shop", TWICE)
+    # As the packages for Python and JavaScript mark their repeats.
+    body = {"action": "init", "etag": md5(TWICE)}
+    repeated = desk.done("POST", "/shop/import", body, x_stainless_retry_count="1")
+    for again in (ingest(desk, "shop", TWICE), repeated):
+        assert (again["status"], again["result"]) == ("complete", first["result"])
+    assert desk.query("shop", COUNT) == [{"n": 1}]
+    run_import(desk, "shop", TWICE)
+    assert desk.query("shop", COUNT) == [{"n": 2}]
+
+
+def test_who_lost_the_answer_begins_again_and_nothing_is_done_twice(desk, monkeypatch):
+    """The import ended and nobody was told: the same file is the same import."""
+    upload(desk, "shop", TWICE)
+    with monkeypatch.context() as patched:
+        patched.setattr("handlers.d1.importing.mark_told", lambda *given: None)
+        first = poll(desk, "shop", ingest(desk, "shop", TWICE))
+    again = upload(desk, "shop", TWICE)
     assert "upload_url" not in again
     assert (again["status"], again["result"]) == ("complete", first["result"])
-    assert ingest(desk, "shop", text)["result"] == first["result"]
+    assert "nobody had been told" in again["messages"][-1]
     assert desk.query("shop", COUNT) == [{"n": 1}]
-
-
-def test_a_file_is_imported_again_once_something_else_was_written(desk):
-    text = b"CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (1);"
-    run_import(desk, "shop", text)
-    desk.query("shop", "DELETE FROM t WHERE 0; CREATE TABLE other (x)")
-    assert run_import(desk, "shop", text)["status"] == "complete"
+    run_import(desk, "shop", TWICE)
     assert desk.query("shop", COUNT) == [{"n": 2}]
+
+
+def test_a_file_that_nobody_imports_goes_after_a_day(tmp_path):
+    # The store tells the age by its own clock.
+    clock = Clock(system_moment().text)
+    desk = make_desk(tmp_path, clock)
+    desk.create()
+    upload(desk, "shop", TEXT)
+    [known] = chosen_jobs(["databases"])
+    for seconds, is_there in ((86_000, True), (1_000, False)):
+        clock.tick(seconds)
+        now = clock()
+        known.work(desk.site.services, desk.site.services.registry, None, now, Moment(now.ms + 60_000))
+        files = list((tmp_path / "store" / "imports").rglob(f"{md5(TEXT)}.sql"))
+        assert bool(files) is is_there
+    desk.site.services.close()
 
 
 def test_a_failed_file_is_tried_again(desk):

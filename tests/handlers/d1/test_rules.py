@@ -161,6 +161,20 @@ def test_a_reading_token_writes_nothing_whatever_the_text_looks_like(desk: Desk,
     assert token.query(shop, "SELECT b FROM t") == [{"b": "x"}]
 
 
+@pytest.mark.parametrize(
+    "sql", ["INSERT INTO t (b) VALUES ('y')", "DELETE FROM t", "CREATE TABLE u (a)", "DROP TABLE t"]
+)
+@pytest.mark.parametrize("how", ["EXPLAIN", "-- why\n/* ; */ Explain Query Plan"])
+def test_what_a_statement_would_do_may_be_asked_by_who_may_only_read(desk: Desk, shop: str, how: str, sql: str) -> None:
+    token, before = desk.sql_token(shop, "read"), desk.query(shop, "SELECT * FROM sqlite_master")
+    token.query(shop, f"{how} {sql}")
+    token.refused(403, 7403, "POST", f"/{shop}/query", {"sql": f"EXPLAIN SELECT 1; {sql}"})
+    token.refused(400, 7500, "POST", f"/{shop}/query", {"sql": "EXPLAIN ATTACH 'x' AS y"})
+
+    assert desk.query(shop, "SELECT * FROM sqlite_master") == before
+    assert desk.query(shop, "SELECT b FROM t") == [{"b": "x"}]
+
+
 SETTINGS = [
     ("ignore_check_constraints", 0),
     ("legacy_alter_table", 0),
@@ -287,6 +301,14 @@ def test_full_text_tables_are_audited_by_their_content(desk: Desk, shop: str) ->
     assert contents[0] == ("insert", "hello world")
     assert ("update", "bye") in contents or ("insert", "bye") in contents
     assert contents[-1] == ("delete", "bye")
+
+
+def test_text_that_is_no_utf_8_is_stored_and_noted_as_far_as_it_can_be_read(desk: Desk, shop: str) -> None:
+    desk.query(shop, "CREATE TABLE u (a TEXT); INSERT INTO u VALUES (CAST(x'61ff' AS TEXT)); UPDATE u SET a = a || 'b'")
+
+    told = [row for row in audited(desk, shop) if row[1] == "u" and row[0] != "note"]
+    assert told == [("insert", "u", {"a": "a\ufffd"}), ("update", "u", {"a": "a\ufffdb"})]
+    assert desk.query(shop, "SELECT hex(a) AS a FROM u") == [{"a": "61FF62"}]
 
 
 def test_counters_set_by_hand_leave_a_note(desk: Desk, shop: str) -> None:
