@@ -7,6 +7,7 @@ Verification is written out here: a key has one algorithm and a token one form, 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from db.clock import Moment
@@ -109,8 +110,13 @@ def check_current(claims: AccessClaims, vault_id: str, now: Moment) -> AccessCla
 
 def token_key_id(token: str) -> str | None:
     """The key id an unverified token names, or None: says only whether the published keys are worth fetching again."""
-    header = _json_segment(token.split(".", 1)[0]) if len(token) <= MAX_CHARACTERS else None
-    key_id = (header or {}).get("kid")
+    return _key_id_in(token.split(".", 1)[0]) if len(token) <= MAX_CHARACTERS else None
+
+
+@lru_cache(maxsize=64)
+def _key_id_in(header: str) -> str | None:
+    # Kept: every token signed by one key has the same header.
+    key_id = (_json_segment(header) or {}).get("kid")
     return key_id if isinstance(key_id, str) else None
 
 

@@ -130,9 +130,15 @@ def find_api_token(tx: ReadTx, token: str, now: Moment) -> ApiToken:
     known = row is not None and hmac.compare_digest(row["token_hash"], digest) and _TOKEN.fullmatch(token)
     if row is None or not known or row["revoked_at"] is not None:
         raise NotAuthenticated("this API token is unknown or revoked; make a new one", code="token_invalid")
-    if row["expires_at"] is not None and now.text >= row["expires_at"]:
-        raise NotAuthenticated(f"this API token expired at {row['expires_at']}; make a new one", code="token_expired")
-    return _record(row)
+    found = _record(row)
+    if is_expired(found, now):
+        raise NotAuthenticated(f"this API token expired at {found.expires_at}; make a new one", code="token_expired")
+    return found
+
+
+def is_expired(token: ApiToken, now: Moment) -> bool:
+    """Whether its time is over."""
+    return token.expires_at is not None and now.text >= token.expires_at
 
 
 def record_token_use(tx: WriteTx, token_id: str, now: Moment) -> bool:

@@ -20,6 +20,11 @@ _WORDS = {
         "Or open this link to accept it:",
         "If you expect no invitation, ignore this message.",
     ),
+    "registration": (
+        "code to open",
+        "",
+        "If you do not want to open it, ignore this message; without the code nothing is made.",
+    ),
     "recovery": (
         "code to choose a new password",
         "Or open this link to choose one:",
@@ -53,13 +58,14 @@ def code_mail(
     purpose: as codes have it. minutes: how long it lives. about: a sentence on what exactly is confirmed.
     """
     what, invitation, otherwise = _WORDS[purpose]
-    lines = [f"Your {what} for {vault_name} is {code}.", f"It is valid for {minutes} minutes and works once."]
+    what = f"{what} {vault_name}" if purpose == "registration" else f"{what} for {vault_name}"
+    lines = [f"Your {what} is {code}.", f"It is valid for {minutes} minutes and works once."]
     if about:
         lines.insert(0, about)
     if link is not None and invitation:
         lines.append(f"{invitation}\n{link}")
     lines.append(otherwise)
-    return {"subject": f"{code} is your {what} for {vault_name}", "text": "\n\n".join(lines) + "\n"}
+    return {"subject": f"{code} is your {what}", "text": "\n\n".join(lines) + "\n"}
 
 
 def notice_mail(kind: str, vault_name: str) -> dict[str, str] | None:

@@ -21,6 +21,7 @@ class DatabaseJob:
     """One job. status: active, complete or error. at_bookmark: where the database stood when it began.
 
     etag: MD5 of the file of an import. filename: of the object it reads or makes. held_until: None = by nobody.
+    told_at: when a client was first told how an import ended.
     """
 
     id: str
@@ -37,6 +38,7 @@ class DatabaseJob:
     error: str | None
     held_until: str | None
     created_at: str
+    told_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,11 @@ def end_job(
     )
 
 
+def mark_told(tx: WriteTx, job_id: str, now: Moment) -> None:
+    """Keep that a client is told now how the job ended; the first time counts."""
+    tx.execute("UPDATE database_jobs SET told_at = :now WHERE id = :id AND told_at IS NULL", id=job_id, now=now.text)
+
+
 def abandoned_jobs(tx: ReadTx, now: Moment) -> list[DatabaseJob]:
     """The jobs that nobody works on, the oldest first."""
     free = (
@@ -188,4 +195,5 @@ def _job(row: Row) -> DatabaseJob:
         error=row["error"],
         held_until=row["held_until"],
         created_at=row["created_at"],
+        told_at=row["told_at"],
     )

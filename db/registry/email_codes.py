@@ -81,7 +81,7 @@ def request_code(
     and so in the outbox, where it is worthless when it has expired. Raises Invalid, RateLimited with retry_after_s.
     """
     address = normalise_email(email)
-    _count_mail(tx, address, now)
+    count_mail(tx, address, now)
     issued = issue_code(tx, ring, address, vault_id, now, errand=errand)
     link = None if link_for is None else link_for(issued.code)
     minutes = LIFE_SECONDS[errand.purpose] // 60
@@ -171,8 +171,8 @@ def errand_of(row: Row) -> Errand:
     return Errand(row["purpose"], row["account_id"], row["password_hash"], metadata, row["code_challenge"])
 
 
-def _count_mail(tx: WriteTx, address: str, now: Moment) -> None:
-    """Count one mail in the address's window. Raises RateLimited for the sixth."""
+def count_mail(tx: WriteTx, address: str, now: Moment) -> None:
+    """Count one mail in the address's window. address: normalised. Raises RateLimited for the sixth."""
     window = tx.row("SELECT count, window_start FROM email_rate_limits WHERE email = :email", email=address)
     if window is None:
         tx.insert("email_rate_limits", email=address, count=1, window_start=now.text, updated_at=now.text)

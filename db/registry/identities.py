@@ -116,6 +116,18 @@ def list_identities(tx: ReadTx, account_id: str) -> list[LinkedIdentity]:
     return [LinkedIdentity(**{**dict(row), "data": json.loads(row["data"])}) for row in rows]
 
 
+def provided_name(tx: ReadTx, account_id: str) -> str:
+    """What the outside provider that vouched for the account last calls the person; '' when none did, or says."""
+    known = sorted(list_identities(tx, account_id), key=lambda identity: identity.last_sign_in_at or "")
+    return name_in(known[-1].data) if known else ""
+
+
+def name_in(data: Mapping[str, Any]) -> str:
+    """The name among what a provider says of a person, or ''."""
+    name = data.get("name")
+    return name.strip() if isinstance(name, str) else ""
+
+
 def unlink_identity(tx: WriteTx, account_id: str, identity_id: str) -> LinkedIdentity:
     """The identity that leads here no more.
 

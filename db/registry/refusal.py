@@ -32,6 +32,8 @@ REDACTED_COLUMNS = personal.REDACTED_COLUMNS | frozenset(
         "sign_in_flows.subject",
         "sign_in_flows.data",
         "email_rate_limits.email",
+        "registrations.owner_hash",
+        "registrations.code_hash",
         "one_time_links.token_hash",
         "refresh_tokens.token_hash",
         "api_tokens.token_hash",

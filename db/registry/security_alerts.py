@@ -33,9 +33,16 @@ class Alert:
     slug: str
 
 
-def record_alert(tx: WriteTx, kind: str, account_id: str, vault_id: str | None, now: Moment) -> None:
-    """Keep an alert for the account. kind: one of KINDS."""
-    tx.insert("security_alerts", id=now.new_id(), account_id=account_id, vault_id=vault_id, kind=kind, at=now.text)
+def record_alert(tx: WriteTx, kind: str, account_id: str, vault_id: str | None, now: Moment) -> str:
+    """The id of a new alert for the account. kind: one of KINDS."""
+    alert_id = now.new_id()
+    tx.insert("security_alerts", id=alert_id, account_id=account_id, vault_id=vault_id, kind=kind, at=now.text)
+    return alert_id
+
+
+def withdraw_alert(tx: WriteTx, alert_id: str) -> None:
+    """Take back an alert that turned out to be none."""
+    tx.execute("DELETE FROM security_alerts WHERE id = :id", id=alert_id)
 
 
 _ALERTS = """

@@ -119,6 +119,27 @@ def revoke_all_sessions(
     return _revoke(tx, "account_id = :account_id", reason, now, keep_session_id, account_id=account_id)
 
 
+def end_sessions_of_vault(tx: WriteTx, vault_id: str, now: Moment) -> int:
+    """Sign everybody out of one vault, which was set back; the number of sessions ended."""
+    return _revoke(tx, "vault_id = :vault_id", "signed_out", now, vault_id=vault_id)
+
+
+_OPEN_HERE = """
+SELECT 1 FROM sessions WHERE account_id = :account AND vault_id = :vault AND revoked_at IS NULL AND expires_at > :now
+"""
+
+
+def has_session(tx: ReadTx, account_id: str, vault_id: str, now: Moment) -> bool:
+    """Whether the account has a session in the vault that has not ended."""
+    return tx.value(_OPEN_HERE, account=account_id, vault=vault_id, now=now.text) is not None
+
+
+def end_sessions_of_person(tx: WriteTx, account_id: str, vault_id: str, now: Moment) -> int:
+    """Sign somebody out of one vault, whose people are no longer hers; the number of sessions ended."""
+    which: LiteralString = "account_id = :account_id AND vault_id = :vault_id"
+    return _revoke(tx, which, "signed_out", now, account_id=account_id, vault_id=vault_id)
+
+
 def revoke_stolen_session(tx: WriteTx, session_id: str, now: Moment) -> None:
     """End the session as two parties hold its tokens, and those of other vaults made from it."""
     _revoke(tx, "id = :session_id", "reuse", now, session_id=session_id)

@@ -10,21 +10,28 @@ from db.transaction import ReadTx, Row, Statement
 
 __all__ = ["ask"]
 
+_TOO_DEEP = ("parser stack overflow", "Expression tree is too large")
+
 
 def ask(tx: ReadTx, statement: Statement, limits: Limits, *, folds: bool = False) -> list[Row]:
     """The rows of the statement.
 
-    folds: whether it adds numbers up. Raises TooLarge 57014 when its regular expressions take too long, Invalid 22003
-    for a sum beyond 64 bits.
+    folds: whether it adds numbers up. Raises TooLarge 57014 when its regular expressions take too long, TooLarge when
+    it nests deeper than SQLite reads, Invalid 22003 for a sum beyond 64 bits.
     """
     timed = DEADLINE in statement.parameters
-    if not timed and not folds:
-        return tx.query(statement)
     deadline = time.monotonic() + limits.regex_ms / 1000
-    parameters = {**statement.parameters, DEADLINE: deadline} if timed else statement.parameters
+    if timed:
+        statement = Statement(statement.sql, {**statement.parameters, DEADLINE: deadline})
     try:
-        return tx.query(Statement(statement.sql, parameters))
+        return tx.query(statement)
     except sqlite3.OperationalError as exc:
+        # By its text: SQLite has no code of its own for what it cannot read in one go.
+        if str(exc).startswith(_TOO_DEEP):
+            raise TooLarge(
+                "embeds, and(...) and or(...) stand too deep inside each other; SQLite reads a hundred levels of SQL",
+                hint="Ask for the inner rows in a request of their own, or put the conditions side by side.",
+            ) from exc
         if timed and time.monotonic() > deadline:
             raise TooLarge(
                 f"the regular expressions took longer than {limits.regex_ms} ms, the limit",

@@ -17,7 +17,8 @@ from db.rest.planner import Resources, plan_read, whole_row
 from db.rest.preconditions import check_state, tag_of
 from db.rest.query import Restriction
 from db.rest.request import DeleteRequest, InsertRequest, PutRequest, ReadRequest, UpdateRequest, WriteRequest
-from db.rest.sql import ordered_keys, read_statement, state_statement, target_condition, with_clause
+from db.rest.shown import shown_statement
+from db.rest.sql import ordered_keys, state_statement, target_condition, with_clause
 from db.rest.upsert import insert_all
 from db.rest.visibility import allowed_sql
 from db.rest.writing import Key, Writing, key_json
@@ -150,8 +151,8 @@ class Change:
         """Body, rows in it and tag of the rows with these keys."""
         media = self.request.shown.media
         touched = KeyList(self.writing.table.primary_key, key_json(keys))
-        plan = replace(self.plan, keys=touched)
-        (row,) = ask(self.writing.tx, read_statement(plan), self.limits, folds=plan.root.aggregated)
+        plan = self.plan
+        (row,) = ask(self.writing.tx, shown_statement(plan, touched), self.limits, folds=plan.root.aggregated)
         body: str = row["body"]
         if media.stripped or not (media.singular or media.name == JSON):
             from db.rest.rendering import rendered  # here, because few requests ask for these forms

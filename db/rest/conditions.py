@@ -57,9 +57,16 @@ class Conditions:
     def conditions(self, node: Node) -> list[str]:
         """Every condition on the rows of a node, those of its inner embeds included."""
         return [
-            *(self.condition(node, tree) for tree in node.filters),
+            *(self.required(node, tree) for tree in node.filters),
             *(f"EXISTS (SELECT 1 {self.related(node, embed)})" for embed in node.inner),
         ]
+
+    def required(self, node: Node, tree: PlannedFilter) -> str:
+        """A filter that every row must pass; no matter whether others fail it or cannot tell, so an index may lead."""
+        if isinstance(tree, SearchTest) and tree.match and not tree.negated:
+            found = self.found(node.table, node.alias, tree)
+            return f"({found} AND {column_sql(node.alias, tree.column)} IS NOT NULL)"
+        return self.condition(node, tree)
 
     def condition(self, node: Node, tree: PlannedFilter) -> str:
         """One filter."""
@@ -119,12 +126,19 @@ class Conditions:
         column = column_sql(alias, test.column)
         if not test.match:
             return f"CASE WHEN {column} IS NOT NULL THEN 0 END"
-        index = identifier(test.fts_table)
+        return f"CASE WHEN {column} IS NOT NULL THEN {self.found(table, alias, test)} END"
+
+    def found(self, table: str, alias: str, test: SearchTest) -> str:
+        """Whether the index has the row, by its key."""
+        index = identifier(test.fts.table)
         own = ", ".join(column_sql(alias, name) for name in test.key)
         key = ", ".join(map(identifier, test.key))
-        found = f"SELECT rowid FROM main.{index} WHERE {index} MATCH {self.bind(test.match)}"
+        words = f"FROM main.{index} WHERE {index} MATCH {self.bind(test.match)}"
+        if test.fts.key:
+            return f"{own} IN (SELECT {identifier(test.fts.key)} {words})"
+        found = f"SELECT rowid {words}"
         keys = f"SELECT {key} FROM main.{identifier(table)} WHERE rowid IN ({found})"
-        return f"CASE WHEN {column} IS NOT NULL THEN ({own}) IN ({keys}) END"
+        return f"({own}) IN ({keys})"
 
 
 def _equal(left: str, right: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from db.rest.array_text import parse_array
 from db.rest.lexer import Cursor
-from db.rest.limits import LOGIC_DEPTH, within
+from db.rest.limits import LIMITS, Limits, within
 from db.rest.places import JsonPath
 
 __all__ = [
@@ -71,9 +71,9 @@ class _Operator(NamedTuple):
     language: str | None
 
 
-def parse_condition(column: str, text: str, path: JsonPath | None = None) -> Condition:
+def parse_condition(column: str, text: str, path: JsonPath | None = None, limits: Limits = LIMITS) -> Condition:
     """The condition of a parameter `column=text`; quotes mean something inside brackets only. Raises Invalid."""
-    cursor = Cursor(text, "filter")
+    cursor = Cursor(text, "filter", limits)
     operator = _operator(cursor)
     value: str | tuple[str, ...]
     if operator.name == "in":
@@ -86,9 +86,9 @@ def parse_condition(column: str, text: str, path: JsonPath | None = None) -> Con
     return _condition(column, operator, value, path)
 
 
-def parse_logic(operator: str, negated: bool, text: str) -> Logic:
+def parse_logic(operator: str, negated: bool, text: str, limits: Limits = LIMITS) -> Logic:
     """The tree of a parameter `and=text` or `or=text`. Raises Invalid, TooLarge."""
-    cursor = Cursor(text, "logic tree")
+    cursor = Cursor(text, "logic tree", limits)
     logic = Logic(operator, _members(cursor, 1), negated)
     cursor.need_end()
     return logic
@@ -101,7 +101,7 @@ def _condition(column: str, operator: _Operator, value: str | tuple[str, ...], p
 
 def _members(cursor: Cursor, depth: int) -> tuple[Filter, ...]:
     """What stands in the brackets."""
-    within(depth, LOGIC_DEPTH, "levels of and(...) and or(...)")
+    within(depth, cursor.limits.logic_depth, "levels of and(...) and or(...)")
     cursor.need("(")
     members = [_member(cursor, depth)]
     while cursor.take(","):

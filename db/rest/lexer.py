@@ -4,7 +4,7 @@ import re
 from typing import NoReturn
 
 from db.errors import Invalid, NotFound
-from db.rest.limits import PATH_STEPS, within
+from db.rest.limits import LIMITS, Limits, within
 from db.rest.places import JsonPath
 
 __all__ = ["Cursor"]
@@ -17,8 +17,9 @@ _INDEX_DIGITS = 9
 class Cursor:
     """Reads forward only, one look ahead, so the work is linear in the length of the text."""
 
-    def __init__(self, text: str, subject: str) -> None:
+    def __init__(self, text: str, subject: str, limits: Limits = LIMITS) -> None:
         """subject: what the text is, for the error message, such as 'filter'."""
+        self.limits = limits
         self.text = text
         self.subject = subject
         self.position = 0
@@ -71,7 +72,7 @@ class Cursor:
                 )
             as_text = self.take(">")
             steps.append(self._step())
-        within(len(steps), PATH_STEPS, "steps into JSON")
+        within(len(steps), self.limits.json_steps, "steps into JSON")
         return JsonPath(tuple(steps), as_text)
 
     def _step(self) -> str | int:

@@ -4,28 +4,7 @@ from dataclasses import dataclass
 
 from db.errors import TooLarge
 
-__all__ = [
-    "EMBEDS",
-    "FILTERS",
-    "LIMITS",
-    "LOGIC_DEPTH",
-    "ORDER_TERMS",
-    "PATH_STEPS",
-    "PATTERN_CHARACTERS",
-    "SEARCH_TERMS",
-    "SELECT_ITEMS",
-    "Limits",
-    "within",
-]
-
-FILTERS = 200  # comparisons in one request
-LOGIC_DEPTH = 10  # and(...) and or(...) inside each other
-SELECT_ITEMS = 300  # columns and embeds in one request
-EMBEDS = 20  # embeds in one request
-ORDER_TERMS = 20  # columns of one order
-PATH_STEPS = 10  # arrows into JSON after one column
-PATTERN_CHARACTERS = 500  # one regular expression
-SEARCH_TERMS = 50  # words of one full-text query
+__all__ = ["LIMITS", "Limits", "within"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +15,11 @@ class Limits:
     insert_rows: rows of one insert. answer_rows: rows of one answer. regex_ms: milliseconds that the regular
     expressions of one statement may take. aggregates: whether sum() and its like are answered. plans: whether a caller
     who is not a guest may see the query plan.
+
+    Of one request: filters: comparisons. logic_depth: and(...) and or(...) inside each other, also brackets of a
+    full-text query. select_items: columns and embeds. embeds: embeds alone. order_terms: columns of one order.
+    json_steps: arrows into JSON after one column. pattern_characters: of one regular expression. search_words: of one
+    full-text query.
     """
 
     query_characters: int = 16_384
@@ -45,6 +29,14 @@ class Limits:
     regex_ms: int = 200
     aggregates: bool = True
     plans: bool = False
+    filters: int = 200
+    logic_depth: int = 10
+    select_items: int = 300
+    embeds: int = 20
+    order_terms: int = 20
+    json_steps: int = 10
+    pattern_characters: int = 500
+    search_words: int = 50
 
 
 LIMITS = Limits()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from db.resources import SearchIndex
 from db.rest.places import JsonPath
 from db.rest.relations import Relationship
 from db.rest.visibility import VisibleTable
@@ -78,13 +79,13 @@ class FunctionTest(NamedTuple):
 
 
 class SearchTest(NamedTuple):
-    """A full-text search. fts_table: its FTS5 table. key: how the row is known. match: FTS5's words for it.
+    """A full-text search. fts: its index. key: how the row is known. match: FTS5's words for it.
 
     A row whose column the caller cannot see is not found, whatever the index says.
     """
 
     column: str
-    fts_table: str
+    fts: SearchIndex
     key: tuple[str, ...]
     match: str
     negated: bool = False

@@ -4,15 +4,20 @@ Knows one table as its caller sees it, and its embeds; no relationship and no SQ
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from db.errors import Invalid, NotFound
 from db.rest.filters import CONTAINMENTS, PATTERNS, RANGES, SEARCHES, Condition, Filter
+from db.rest.limits import Limits
 from db.rest.plan import Combination, Comparison, EmbedPlan, FunctionTest, PlannedFilter, Presence, SearchTest
 from db.rest.values import glob_pattern, typed_value
 from db.rest.visibility import VisibleColumn, VisibleTable, undefined_column
 from db.transaction import SqlValue
 
 __all__ = ["planned_filter", "visible_column"]
+
+# A subquery is deeper than any brackets a request may hold.
+_PRESENCE_DEPTH = 1_000
 
 
 def visible_column(table: VisibleTable, name: str, *, with_path: bool = False) -> VisibleColumn:
@@ -25,19 +30,51 @@ def visible_column(table: VisibleTable, name: str, *, with_path: bool = False) -
     return column
 
 
-def planned_filter(table: VisibleTable, embeds: Mapping[str, EmbedPlan], tree: Filter) -> PlannedFilter:
+def planned_filter(table: VisibleTable, embeds: Mapping[str, EmbedPlan], tree: Filter, limits: Limits) -> PlannedFilter:
     """The tree as it is to be run. Raises Invalid PGRST120, PGRST127, 42703, 22P02 and the like; NotFound 42883."""
-    if not isinstance(tree, Condition):
-        members = tuple(planned_filter(table, embeds, member) for member in tree.members)
-        return Combination(tree.operator, members, tree.negated)
+    if isinstance(tree, Condition):
+        return _condition(table, embeds, tree, limits)
+    members = [planned_filter(table, embeds, _turned(member, tree.negated), limits) for member in tree.members]
+    return _combined(tree.operator, members, negated=tree.negated)
+
+
+def _turned(tree: Filter, negated: bool) -> Filter:
+    """The tree, or what it denies."""
+    return tree._replace(negated=not tree.negated) if negated else tree
+
+
+def _combined(operator: str, members: list[PlannedFilter], *, negated: bool) -> Combination:
+    """The members joined. negated: by De Morgan, who holds for nulls too; the members were turned already.
+
+    SQLite reads a statement with a stack of a hundred places: a NOT with its brackets takes three of them, a bracket
+    that comes first a single one. So nothing is denied but single tests, and the deepest brackets come first.
+    """
+    if negated:
+        operator = "and" if operator == "or" else "or"
+    flat: list[PlannedFilter] = []
+    for member in members:
+        same = isinstance(member, Combination) and member.members and member.operator == operator
+        flat += member.members if isinstance(member, Combination) and same else [member]
+    return Combination(operator, tuple(sorted(flat, key=_depth, reverse=True)), negated=False)
+
+
+def _depth(tree: PlannedFilter) -> int:
+    """How many brackets a filter takes inside each other."""
+    if isinstance(tree, Combination):
+        return 1 + max(map(_depth, tree.members), default=0)
+    return _PRESENCE_DEPTH if isinstance(tree, Presence) else 0
+
+
+def _condition(table: VisibleTable, embeds: Mapping[str, EmbedPlan], tree: Condition, limits: Limits) -> PlannedFilter:
+    """One condition as it is to be run."""
     presence = _presence(embeds, table, tree)
     if presence:
         return presence
     column = visible_column(table, tree.column, with_path=tree.path is not None)
     if tree.quantifier is not None:
-        members = tuple(_test(table, column, tree, str(value), negated=False) for value in tree.value)
-        return Combination("or" if tree.quantifier == "any" else "and", members, tree.negated)
-    return _test(table, column, tree, tree.value, negated=tree.negated)
+        members = [_test(table, column, tree, str(value), limits, negated=tree.negated) for value in tree.value]
+        return _combined("or" if tree.quantifier == "any" else "and", members, negated=tree.negated)
+    return _test(table, column, tree, tree.value, limits, negated=tree.negated)
 
 
 def _presence(embeds: Mapping[str, EmbedPlan], table: VisibleTable, condition: Condition) -> Presence | None:
@@ -57,12 +94,18 @@ def _presence(embeds: Mapping[str, EmbedPlan], table: VisibleTable, condition: C
 
 
 def _test(
-    table: VisibleTable, column: VisibleColumn, condition: Condition, value: str | tuple[str, ...], *, negated: bool
+    table: VisibleTable,
+    column: VisibleColumn,
+    condition: Condition,
+    value: str | tuple[str, ...],
+    limits: Limits,
+    *,
+    negated: bool,
 ) -> PlannedFilter:
     """One test of one column with one value."""
     operator, path = condition.operator, condition.path
     if operator in _RARE:
-        return _RARE[operator](table, column, condition, str(value), negated)
+        return _RARE[operator](_Rare(table, column, condition, str(value), negated, limits))
     if path is None:
         return Comparison(column.name, operator, _operand(column, operator, value), negated)
     affinity = "TEXT" if path.as_text else "JSON"
@@ -97,47 +140,56 @@ def _typed(text: str, column: VisibleColumn) -> SqlValue:
     return json_text(text)
 
 
-def _pattern(
-    table: VisibleTable, column: VisibleColumn, condition: Condition, value: str, negated: bool
-) -> PlannedFilter:
+class _Rare(NamedTuple):
+    """A test by one of the rarer operators."""
+
+    table: VisibleTable
+    column: VisibleColumn
+    condition: Condition
+    value: str
+    negated: bool
+    limits: Limits
+
+    def by(self, function: str, words: tuple[str, ...], value: str) -> FunctionTest:
+        """The test as one of the engine's own functions makes it."""
+        return FunctionTest(function, words, self.column.name, value, self.negated, self.condition.path)
+
+
+def _pattern(test: _Rare) -> PlannedFilter:
     """A regular expression."""
     from db.rest.regex import check_pattern  # here, because its engine is a library that few requests need
 
-    pattern = check_pattern(value, ignore_case=condition.operator == "imatch")
-    return FunctionTest("regex_test", (), column.name, pattern, negated, condition.path)
+    pattern = check_pattern(test.value, test.limits, ignore_case=test.condition.operator == "imatch")
+    return test.by("regex_test", (), pattern)
 
 
-def _containment(
-    table: VisibleTable, column: VisibleColumn, condition: Condition, value: str, negated: bool
-) -> PlannedFilter:
+def _containment(test: _Rare) -> PlannedFilter:
     """Containment or overlap: of JSON in a column of JSON or at a place in one, else of ranges in text."""
-    in_json = column.kind in ("json", "document") or (condition.path is not None and not condition.path.as_text)
-    if not in_json:
-        return _range(table, column, condition, value, negated)
+    path = test.condition.path
+    if test.column.kind not in ("json", "document") and (path is None or path.as_text):
+        return _range(test)
     from db.rest.json_values import wanted_json  # as above
 
-    return FunctionTest("json_test", (condition.operator,), column.name, wanted_json(value), negated, condition.path)
+    return test.by("json_test", (test.condition.operator,), wanted_json(test.value))
 
 
-def _range(
-    table: VisibleTable, column: VisibleColumn, condition: Condition, value: str, negated: bool
-) -> PlannedFilter:
+def _range(test: _Rare) -> PlannedFilter:
     """How the range in a text column lies to another."""
+    column, operator = test.column, test.condition.operator
     if column.affinity != "TEXT" or column.kind in ("json", "document"):
         kind = column.affinity.lower() if column.kind == "plain" else "json"
-        message = f"operator {condition.operator} does not exist for the type {kind} of {column.name}"
+        message = f"operator {operator} does not exist for the type {kind} of {column.name}"
         raise NotFound(message, code="42883", field=column.name)
     from db.rest.ranges import check_range  # as above
 
-    return FunctionTest("range_test", (condition.operator,), column.name, check_range(value), negated, condition.path)
+    return test.by("range_test", (operator,), check_range(test.value))
 
 
-def _search(
-    table: VisibleTable, column: VisibleColumn, condition: Condition, value: str, negated: bool
-) -> PlannedFilter:
+def _search(test: _Rare) -> PlannedFilter:
     """A full-text search, where the charter declares an index for the column."""
-    index = table.search.get(column.name)
-    if index is None or condition.path is not None or not table.key:
+    column, condition, key = test.column, test.condition, test.table.key
+    index = test.table.search.get(column.name)
+    if index is None or condition.path is not None or not key:
         raise Invalid(
             "Feature not implemented",
             code="PGRST127",
@@ -146,12 +198,11 @@ def _search(
         )
     from db.rest.search import match_text  # as above
 
-    match = match_text(condition.operator, column.name, value, condition.language)
-    return SearchTest(column.name, index, table.key, match or "", negated)
+    match = match_text(condition.operator, column.name, test.value, condition.language, test.limits)
+    return SearchTest(column.name, index, key, match or "", test.negated)
 
 
-_Plan = Callable[[VisibleTable, VisibleColumn, Condition, str, bool], PlannedFilter]
-_RARE: dict[str, _Plan] = {
+_RARE: dict[str, Callable[[_Rare], PlannedFilter]] = {
     **dict.fromkeys(PATTERNS, _pattern),
     **dict.fromkeys(CONTAINMENTS, _containment),
     **dict.fromkeys(RANGES, _range),

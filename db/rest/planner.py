@@ -129,7 +129,7 @@ class _Planning:
             alias,
             outputs,
             tuple(embeds[place] for place, item in items.items() if item.inner),
-            tuple(planned_filter(table, known, tree) for tree in here.filters),
+            tuple(planned_filter(table, known, tree, self.limits) for tree in here.filters),
             tuple(planned_order(table, known, self.tables, term) for term in here.order),
             here.limit,
             here.offset,

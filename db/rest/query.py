@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from db.errors import Invalid
 from db.rest.filters import Filter, Logic, parse_condition, parse_logic
 from db.rest.lexer import Cursor
-from db.rest.limits import FILTERS, LIMITS, Limits, within
+from db.rest.limits import LIMITS, Limits, within
 from db.rest.places import JsonPath
 from db.rest.preferences import Pairs, range_error
 from db.rest.select import OrderTerm, SelectItem, Star, parse_names, parse_order, parse_select
@@ -56,42 +56,42 @@ def parse_query(pairs: Pairs, limits: Limits = LIMITS) -> Query:
     paths: dict[Path, _Parts] = {}
     for name, value in pairs:
         _check_text(name, value)
-        _add(paths, name, value, limits.embed_depth)
-    within(sum(_conditions(parts.filters) for parts in paths.values()), FILTERS, "filters")
+        _add(paths, name, value, limits)
+    within(sum(_conditions(parts.filters) for parts in paths.values()), limits.filters, "filters")
     root = paths.get((), _Parts()).once
     columns = root.get("columns")
     conflict = root.get("on_conflict")
     return Query(
         parse_select(root["select"], limits) if "select" in root else (Star(),),
-        {path: _restriction(parts) for path, parts in paths.items()},
+        {path: _restriction(parts, limits) for path, parts in paths.items()},
         parse_names(columns, "columns parameter") if columns else None,
         parse_names(conflict, "on_conflict parameter") if conflict else (),
     )
 
 
-def _add(paths: dict[Path, _Parts], name: str, value: str, embed_depth: int) -> None:
+def _add(paths: dict[Path, _Parts], name: str, value: str, limits: Limits) -> None:
     """Put one parameter where it belongs."""
-    (*path, last), place = _split(name)
+    (*path, last), place = _split(name, limits)
     negated = last in ("and", "or") and path[-1:] == ["not"]
     if negated:
         path.pop()
-    within(len(path), embed_depth, "levels of embedding")
+    within(len(path), limits.embed_depth, "levels of embedding")
     parts = paths.setdefault(tuple(path), _Parts())
     if place is None and last in ("and", "or"):
-        parts.filters.append(parse_logic(last, negated, value))
+        parts.filters.append(parse_logic(last, negated, value, limits))
     elif (place is None and last in ("order", "limit", "offset")) or (last in _ROOT_ONLY and not path):
         if last in parts.once:
             raise Invalid(f"the parameter {name} was given twice", code="PGRST100", hint="Join the values by commas.")
         parts.once[last] = value
     else:
-        parts.filters.append(parse_condition(last, value, place))
+        parts.filters.append(parse_condition(last, value, place, limits))
 
 
-def _split(name: str) -> tuple[list[str], JsonPath | None]:
+def _split(name: str, limits: Limits) -> tuple[list[str], JsonPath | None]:
     """The names between the dots of a parameter's name, and the way into JSON after the last."""
     if _PLAIN.fullmatch(name):
         return name.split("."), None
-    cursor = Cursor(name, "parameter name")
+    cursor = Cursor(name, "parameter name", limits)
     names = [cursor.name()]
     while cursor.take("."):
         names.append(cursor.name())
@@ -100,13 +100,13 @@ def _split(name: str) -> tuple[list[str], JsonPath | None]:
     return names, place
 
 
-def _restriction(parts: _Parts) -> Restriction:
+def _restriction(parts: _Parts, limits: Limits) -> Restriction:
     """The rows that the parameters of one path leave."""
     once = parts.once
     order = once.get("order", "")
     return Restriction(
         tuple(parts.filters),
-        parse_order(order) if order else (),
+        parse_order(order, limits) if order else (),
         _count(once["limit"], "limit") if "limit" in once else None,
         _count(once["offset"], "offset") if "offset" in once else 0,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import re2 as _re2
 
 from db.errors import Invalid
-from db.rest.limits import PATTERN_CHARACTERS, within
+from db.rest.limits import Limits, within
 from db.transaction import SqlValue
 
 # It comes without types.
@@ -22,9 +22,9 @@ __all__ = ["check_pattern", "regex_test"]
 _MEMORY_BYTES = 2**20  # of one compiled pattern; over it RE2 turns to a slower automaton, or refuses the pattern
 
 
-def check_pattern(pattern: str, *, ignore_case: bool) -> str:
+def check_pattern(pattern: str, limits: Limits, *, ignore_case: bool) -> str:
     """The pattern for `regex_test`. Raises Invalid 2201B for one that RE2 does not take, TooLarge."""
-    within(len(pattern), PATTERN_CHARACTERS, "characters of a regular expression")
+    within(len(pattern), limits.pattern_characters, "characters of a regular expression")
     full = f"(?i){pattern}" if ignore_case else pattern
     try:
         _compiled(full)

@@ -115,10 +115,11 @@ def write(
     Raises Invalid, NotFound, Forbidden, NotAuthenticated, Conflict, PreconditionFailed; NotAcceptable PGRST116.
     """
     from db.rest.changing import Change  # here, because most requests read
+    from db.rest.shown import plan_shown
 
     writing = Writing(tx, principal, *find_resource(schema, resources, request.shown.table), now)
     # Planned before anything is written, so that a bad select or filter costs nothing.
-    plan = plan_read(schema, resources, principal, request.shown, now, limits)
+    plan = plan_shown(schema, resources, principal, request.shown, now, limits)
     return Change(writing, resources, schema, request, plan, limits).carried_out()
 
 

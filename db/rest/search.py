@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from db.errors import Invalid
-from db.rest.limits import LOGIC_DEPTH, SEARCH_TERMS, within
+from db.rest.limits import Limits, within
 
 __all__ = ["match_text"]
 
@@ -54,7 +54,7 @@ _LANGUAGES = frozenset(
 )
 
 
-def match_text(operator: str, column: str, query: str, language: str | None) -> str | None:
+def match_text(operator: str, column: str, query: str, language: str | None, limits: Limits) -> str | None:
     """The FTS5 query over one column; None when it has no word, which finds nothing.
 
     Raises Invalid 42601 for a query that does not parse, 42704 for an unknown language, TooLarge.
@@ -63,13 +63,13 @@ def match_text(operator: str, column: str, query: str, language: str | None) -> 
         raise Invalid(f'text search configuration "{language[:40]}" does not exist', code="42704")
     match operator:
         case "plfts":
-            text = " AND ".join(map(_phrase, _limited(_WORD.findall(query))))
+            text = " AND ".join(map(_phrase, _limited(_WORD.findall(query), limits)))
         case "phfts":
-            text = _phrase(" ".join(_limited(_WORD.findall(query)))) if _WORD.search(query) else ""
+            text = _phrase(" ".join(_limited(_WORD.findall(query), limits))) if _WORD.search(query) else ""
         case "wfts":
-            text = _web(query)
+            text = _web(query, limits)
         case _:
-            text = _Parser(_tokens(query), query).parsed()
+            text = _Parser(_tokens(query, limits), query, limits).parsed()
     name = '"' + column.replace('"', '""') + '"'
     return f"{{{name}}} : ({text})" if text else None
 
@@ -79,16 +79,16 @@ def _phrase(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _limited(words: Sequence[T]) -> Sequence[T]:
-    within(len(words), SEARCH_TERMS, "words in a full-text query")
+def _limited(words: Sequence[T], limits: Limits) -> Sequence[T]:
+    within(len(words), limits.search_words, "words in a full-text query")
     return words
 
 
-def _web(query: str) -> str:
+def _web(query: str, limits: Limits) -> str:
     """A query as people type it: words, "phrases", or, and a minus before what is not wanted."""
     groups: list[list[str]] = [[]]
     unwanted: list[str] = []
-    for match in _limited([*_WEB_TERM.finditer(query)]):
+    for match in _limited([*_WEB_TERM.finditer(query)], limits):
         minus, text = (match[1], match[2]) if match[2] is not None else (match[3], match[4])
         if match[2] is None and text.lower() == "or" and not minus:
             groups.append([])
@@ -100,7 +100,7 @@ def _web(query: str) -> str:
     return f"({wanted}) NOT ({' OR '.join(unwanted)})" if unwanted else wanted
 
 
-def _tokens(query: str) -> list[str]:
+def _tokens(query: str, limits: Limits) -> list[str]:
     """The words and signs of a tsquery."""
     tokens: list[str] = []
     position = 0
@@ -111,7 +111,7 @@ def _tokens(query: str) -> list[str]:
             raise _unparsed(query)
         tokens.append(match[1])
         position = match.end()
-    within(len(tokens), 4 * SEARCH_TERMS, "words and signs in a full-text query")
+    within(len(tokens), 4 * limits.search_words, "words and signs in a full-text query")
     return tokens
 
 
@@ -121,6 +121,7 @@ class _Parser:
 
     tokens: list[str]
     query: str
+    limits: Limits
     position: int = 0
     depth: int = 0
 
@@ -173,7 +174,7 @@ class _Parser:
             return text, not excludes
         if self.take("("):
             self.depth += 1
-            within(self.depth, LOGIC_DEPTH, "levels of brackets in a full-text query")
+            within(self.depth, self.limits.logic_depth, "levels of brackets in a full-text query")
             part = self.either()
             if not self.take(")"):
                 raise _unparsed(self.query)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from db.rest.lexer import Cursor
-from db.rest.limits import EMBEDS, LIMITS, ORDER_TERMS, SELECT_ITEMS, Limits, within
+from db.rest.limits import LIMITS, Limits, within
 from db.rest.places import JsonPath
 
 __all__ = [
@@ -89,23 +89,23 @@ def parse_select(text: str, limits: Limits = LIMITS) -> tuple[SelectItem, ...]:
     """The items in order; empty text means every column. Raises Invalid, TooLarge."""
     if not text.strip():
         return (Star(),)
-    cursor = Cursor(text, "select parameter")
-    items = _items(cursor, 0, limits.embed_depth)
+    cursor = Cursor(text, "select parameter", limits)
+    items = _items(cursor, 0)
     cursor.need_end()
     every = list(_walk(items))
-    within(len(every), SELECT_ITEMS, "select items")
-    within(sum(isinstance(item, Embed) for item in every), EMBEDS, "embeds")
+    within(len(every), limits.select_items, "select items")
+    within(sum(isinstance(item, Embed) for item in every), limits.embeds, "embeds")
     return items
 
 
-def parse_order(text: str) -> tuple[OrderTerm, ...]:
+def parse_order(text: str, limits: Limits = LIMITS) -> tuple[OrderTerm, ...]:
     """The terms in order. Raises Invalid, TooLarge."""
-    cursor = Cursor(text, "order")
+    cursor = Cursor(text, "order", limits)
     terms = [_order_term(cursor)]
     while cursor.take(","):
         terms.append(_order_term(cursor))
     cursor.need_end()
-    within(len(terms), ORDER_TERMS, "order terms")
+    within(len(terms), limits.order_terms, "order terms")
     return tuple(terms)
 
 
@@ -124,16 +124,16 @@ def _walk(items: tuple[SelectItem, ...]) -> list[SelectItem]:
     return [found for item in items for found in (item, *(_walk(item.select) if isinstance(item, Embed) else ()))]
 
 
-def _items(cursor: Cursor, depth: int, deepest: int) -> tuple[SelectItem, ...]:
+def _items(cursor: Cursor, depth: int) -> tuple[SelectItem, ...]:
     """Items between commas. depth: how many embeds they stand in."""
-    within(depth, deepest, "levels of embedding")
-    items = [_item(cursor, depth, deepest)]
+    within(depth, cursor.limits.embed_depth, "levels of embedding")
+    items = [_item(cursor, depth)]
     while cursor.take(","):
-        items.append(_item(cursor, depth, deepest))
+        items.append(_item(cursor, depth))
     return tuple(items)
 
 
-def _item(cursor: Cursor, depth: int, deepest: int) -> SelectItem:
+def _item(cursor: Cursor, depth: int) -> SelectItem:
     """One item."""
     if cursor.take("*"):
         return Star()
@@ -144,7 +144,7 @@ def _item(cursor: Cursor, depth: int, deepest: int) -> SelectItem:
         alias, name = name, cursor.name()
     counted = name == "count" and cursor.sees("()")
     if spread or cursor.sees("!") or (cursor.sees("(") and not counted):
-        return _embed(cursor, name, alias, spread, depth, deepest)
+        return _embed(cursor, name, alias, spread, depth)
     if counted:
         cursor.need("()")
         return Pick(None, alias, aggregate="count", aggregate_cast=_cast(cursor))
@@ -169,7 +169,7 @@ def _cast(cursor: Cursor) -> str | None:
     return cursor.until(',.()"').strip().lower() if cursor.take("::") else None
 
 
-def _embed(cursor: Cursor, name: str, alias: str | None, spread: bool, depth: int, deepest: int) -> Embed:
+def _embed(cursor: Cursor, name: str, alias: str | None, spread: bool, depth: int) -> Embed:
     """An embed whose name has been read; `()` embeds nothing and serves filters only."""
     hint, inner = None, False
     while cursor.take("!"):
@@ -183,7 +183,7 @@ def _embed(cursor: Cursor, name: str, alias: str | None, spread: bool, depth: in
     cursor.need("(")
     items: tuple[SelectItem, ...] = ()
     if not cursor.take(")"):
-        items = _items(cursor, depth + 1, deepest)
+        items = _items(cursor, depth + 1)
         cursor.need(")")
     return Embed(name, items, alias, hint, inner, spread)
 

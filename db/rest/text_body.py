@@ -35,9 +35,10 @@ def parse_csv(body: bytes, most_rows: int) -> list[dict[str, str | None]]:
 
 
 def parse_form(body: bytes) -> dict[str, str | None]:
-    """The fields of a form, the last of a name. Raises Invalid PGRST102."""
+    """The fields of a form, the last of a name. Raises Invalid PGRST102, TooLarge."""
+    within(body.count(b"&") + 1, _FIELDS, "fields of a form")
     try:
-        pairs = parse_qsl(_decoded(body), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict")
+        pairs = parse_qsl(_decoded(body), keep_blank_values=True, errors="strict")
     except ValueError as exc:
         _refuse(str(exc), exc)
     return dict(pairs)

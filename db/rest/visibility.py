@@ -9,7 +9,7 @@ from db.errors import Invalid
 from db.fields import JsonObject, ListOf
 from db.json_sql import identifier, literal
 from db.principal import Principal
-from db.resources import Policy, Resource
+from db.resources import Policy, Resource, SearchIndex
 from db.schema.schema import Column, Table, is_timeless
 from db.transaction import SqlValue
 
@@ -52,7 +52,7 @@ class VisibleTable:
     columns: Mapping[str, VisibleColumn]
     where: str
     key: tuple[str, ...]
-    search: Mapping[str, str] = field(default_factory=dict[str, str])
+    search: Mapping[str, SearchIndex] = field(default_factory=dict[str, SearchIndex])
     source: str = ""
     related_as: str = ""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.clock import Moment
-from db.errors import Forbidden, Invalid, NotAuthenticated, VaultError
+from db.errors import Forbidden, Invalid, NotAuthenticated, PermissionMissing, VaultError
 from db.fields import parse_fields
 from db.json_sql import identifier, literal
 from db.principal import Principal
@@ -36,10 +36,14 @@ class Writing:
         """Refuse a caller whom no policy lets in. Raises NotAuthenticated for guests, else Forbidden; both 42501."""
         key = self.table.primary_key
         if not key or not self.resource.hidden.isdisjoint(key):
-            raise VaultError(f"{self.table.name} has no visible primary key; writing over REST needs one")
+            reason = f"{self.table.name} has no visible primary key; writing over REST needs one"
+            raise Invalid(reason, code="0A000")
         if not is_open(policies, self.principal):
-            refusal = NotAuthenticated if self.principal.kind == "guest" else Forbidden
-            raise refusal(f"permission denied for table {self.table.name}", code="42501")
+            denied = f"permission denied for table {self.table.name}"
+            if self.principal.kind == "guest":
+                raise NotAuthenticated(denied, code="42501")
+            named = dict.fromkeys(policy.permission for policy in policies if policy.permission is not None)
+            raise PermissionMissing(denied, tuple(named), code="42501")
 
     def new_values(self, given: Mapping[str, Any]) -> Values:
         """The row to insert: given values by their rules, then what the server fills in.

@@ -73,6 +73,8 @@ CHOIR = Charter(
     roles=TOKEN_ROLES,
     found=found,
     admission="invite.accept",
+    invitation="invite.open",
+    named=members.take_name,
     demo=DEMO,
     jobs=upkeep.JOBS,
     buckets=score_files.BUCKETS,
@@ -82,5 +84,7 @@ CHOIR = Charter(
         PublicList("catalogue.public_domain", order=("title", "name"), slug="subdomain"),
     ),
     scope_of=organizations.scope_of,
+    has_scope=organizations.has_scope,
+    registration=organizations.REGISTRATION,
     imports=(roster_import.MEMBERS, work_import.WORKS),
 )

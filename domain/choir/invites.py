@@ -24,7 +24,7 @@ KINDS = (VOICE, SECTION)
 
 
 def link_path(token: str) -> str:
-    """The path of the invitation's link, below the address of the organization's site."""
+    """The path of the invitation's link, below the address of the organization."""
     return f"/invite/accept?token={token}"
 
 
@@ -178,11 +178,20 @@ def open_link(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict
 
 _DESK = ("members:invite",)
 _ONE = {"id": Text(required=True)}
+_LINK = "link_path"
 
 VERBS = (
-    Verb("invite.create", create, True, "Invite a roster person, or somebody new by name.", _DESK, NEW_INVITE),
-    Verb("invite.list", list_pending, False, "Live invitations, newest first.", _DESK),
-    Verb("invite.renew", renew, True, "Give an invitation another 48 hours.", _DESK, _ONE),
+    Verb(
+        "invite.create",
+        create,
+        True,
+        "Invite a roster person, or somebody new by name.",
+        _DESK,
+        NEW_INVITE,
+        link=_LINK,
+    ),
+    Verb("invite.list", list_pending, False, "Live invitations, newest first.", _DESK, link=_LINK),
+    Verb("invite.renew", renew, True, "Give an invitation another 48 hours.", _DESK, _ONE, link=_LINK),
     Verb("invite.revoke", revoke, True, "Withdraw a live invitation.", _DESK, _ONE),
     Verb("invite.open", open_link, False, "What a token invites to.", (), {"token": Text(required=True)}),
 )

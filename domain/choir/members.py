@@ -4,11 +4,11 @@ from typing import Any
 
 from db.clock import Moment
 from db.errors import Forbidden, Invalid
-from db.fields import Choice, Email, Field, Flag, Text
+from db.fields import NAME_CHARACTERS, Choice, Email, Field, Flag, Text
 from db.principal import Principal
 from db.transaction import WriteTx
 from domain.charter import Args, Verb
-from domain.choir.membership import add_membership, add_person, member_here, refuse_taken_name
+from domain.choir.membership import add_membership, add_person, member_here, name_taken, refuse_taken_name
 from domain.choir.permissions import ROLES
 from domain.choir.placements import PLACEMENT_PARAMS, place, wanted_entries
 from domain.choir.roles import give_roles, refuse_last_owner, require_owner_for
@@ -75,6 +75,16 @@ def rename(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
         refuse_taken_name(tx, row["org_id"], name, except_id=member_id)
     tx.execute("UPDATE members SET name = :name WHERE id = :id", name=name, id=member_id)
     return {"id": member_id, "name": name}
+
+
+def take_name(tx: WriteTx, member_id: str, name: str) -> bool:
+    """Whether the member is called so now: not when somebody else is, in any organization the person belongs to."""
+    wanted = name.strip()[:NAME_CHARACTERS].rstrip()
+    places = tx.rows("SELECT org_id FROM member_organizations WHERE member_id = :id", id=member_id)
+    if not wanted or any(name_taken(tx, row["org_id"], wanted, except_id=member_id) for row in places):
+        return False
+    rename = "UPDATE members SET name = :name WHERE id = :id AND name <> :name"
+    return bool(tx.execute(rename, name=wanted, id=member_id))
 
 
 _NICKNAME_HERE = """

@@ -7,7 +7,7 @@ from db.errors import Forbidden, Invalid, NotFound
 from db.fields import Choice, Email, Field, Flag, Text
 from db.principal import Principal
 from db.transaction import ReadTx, Row, WriteTx
-from domain.charter import Args, Verb
+from domain.charter import Args, Founding, Registration, Verb
 from domain.choir.founding import TYPES, Opening, open_organization
 from domain.choir.language import Language, Locale, TimeZone
 from domain.choir.subdomains import is_reserved, parse_subdomain
@@ -18,6 +18,11 @@ def scope_of(tx: ReadTx, subdomain: str) -> str | None:
     """The id of the organization of this vault with the subdomain, or None."""
     found: str | None = tx.value("SELECT id FROM organizations WHERE subdomain = :subdomain", subdomain=subdomain)
     return found
+
+
+def has_scope(tx: ReadTx, org_id: str) -> bool:
+    """Whether the organization is there."""
+    return tx.value("SELECT 1 FROM organizations WHERE id = :id", id=org_id) is not None
 
 
 def check_subdomain(tx: ReadTx, principal: Principal, args: Args, now: Moment) -> dict[str, Any]:
@@ -106,6 +111,11 @@ def delete(tx: WriteTx, principal: Principal, args: Args, now: Moment) -> dict[s
     return {"id": principal.scope}
 
 
+def _founding(args: Args) -> Founding:
+    """What a registration by anybody comes to: a vault of its own."""
+    return Founding(args["subdomain"], args["name"], args["contact_email"], {"type": args["type"]})
+
+
 _SUBDOMAIN: dict[str, Field] = {"subdomain": Text(required=True)}
 _REGISTRATION: dict[str, Field] = {
     "name": Text(required=True),
@@ -113,6 +123,8 @@ _REGISTRATION: dict[str, Field] = {
     "type": Choice(TYPES, required=True),
     "contact_email": Email(required=True),
 }
+
+REGISTRATION = Registration("organization.register", _REGISTRATION, "subdomain", _founding)
 
 VERBS = (
     Verb(
@@ -144,6 +156,12 @@ VERBS = (
         {**changeable(PROFILE), "org_id": Text()},
     ),
     Verb(
-        "organization.delete", delete, True, "Delete the organization and all it owns.", ("vault:delete",), _SUBDOMAIN
+        "organization.delete",
+        delete,
+        True,
+        "Delete the organization and all it owns.",
+        ("vault:delete",),
+        _SUBDOMAIN,
+        ends_scope=True,
     ),
 )

@@ -4,13 +4,14 @@ A sign-in comes back to the browser that began it: by the PKCE verifier that onl
 """
 
 import json
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from db.errors import Invalid, VaultError
 from db.keyring import token_digest
 from db.registry.accounts import Account
 from db.registry.directory import VaultEntry
-from db.registry.identities import Subject, sign_in_by_identity
+from db.registry.identities import Subject, name_in, sign_in_by_identity
 from db.registry.identity_providers import IdentityProvider, find_provider
 from db.registry.notices import alert
 from db.registry.sign_in_flows import (
@@ -32,7 +33,7 @@ from handlers.auth.providers import authorization_address, who_came
 from handlers.auth.redirects import redirect_parameter, see_other, to_code, to_error, to_session
 from handlers.auth.sessions import new_session, session_body
 from handlers.call import Call
-from handlers.identity import Identity
+from handlers.identity import Identity, principal_of
 from handlers.reply import Reply
 from handlers.services import Services
 
@@ -162,7 +163,23 @@ def sign_in_outside(services: Services, call: Call, entry: VaultEntry, who: Subj
     account, linked = services.registry_write(sign_in, actor(call, "auth.sign_in_outside"), call.now)
     if linked:
         services.deliver(services.registry)
+    _take_name(services, call, entry, account, name_in(who.data))
     return account
+
+
+def _take_name(services: Services, call: Call, entry: VaultEntry, account: Account, name: str) -> None:
+    """Call a member of the vault as the provider does, where its charter wants that."""
+    charter = services.charter(entry)
+    rename = charter.named
+    if rename is None or not name:
+        return
+    caller = Identity("person", account.email, account.id)
+    # Nobody is kept out because a name cannot be written down just now.
+    with suppress(VaultError), services.vault(entry) as vault:
+        principal = vault.read(lambda tx: principal_of(tx, caller, entry, charter)).value
+        member_id = principal.id
+        if member_id is not None and principal.name != name:
+            vault.write(lambda tx: rename(tx, member_id, name), actor(call, "auth.name", caller), call.now)
 
 
 def _to_client(services: Services, call: Call, flow: Flow, who: Exchanged) -> Reply:

@@ -1,5 +1,6 @@
 """Codes by mail: to sign in, to recover, to show once more who one is. The answer is the same for any address."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -78,10 +79,12 @@ def send_code(
     errand: Errand,
     redirect_to: str,
     about: str = "",
+    link_for: Callable[[str], str] | None = None,
 ) -> None:
     """A code in the outbox, counted against the address and the caller's network. Raises RateLimited.
 
-    redirect_to: checked. about: a sentence of the mail on what exactly is confirmed.
+    redirect_to: checked. about: a sentence of the mail on what exactly is confirmed. link_for: makes of the code the
+    address in the mail; None = that of the page which does the errand.
     """
     take_attempt(tx, by_network(services, call, MAIL_BY_NETWORK), call.now)
     kind = LINK_TYPES.get(errand.purpose)
@@ -97,7 +100,7 @@ def send_code(
         entry.id,
         call.now,
         vault_name=entry.name,
-        link_for=None if kind is None else link,
+        link_for=link_for or (None if kind is None else link),
         errand=errand,
         about=about,
     )

@@ -20,7 +20,7 @@ VALUE_CHARACTERS = 4096
 _CONTENT = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{to}; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = (
+PAGE_HEADERS = (
     # The address holds the token: it must not be told to anybody.
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
@@ -75,9 +75,13 @@ def show(services: Services, call: Call) -> Reply:
     page = _PAGE.substitute(
         vault=escape(entry.name), explained=escape(explained), carried="\n".join(inputs), button=escape(button)
     )
+    return Reply(200, page, "text/html; charset=utf-8", (content_policy(redirect_to), *PAGE_HEADERS))
+
+
+def content_policy(redirect_to: str) -> tuple[str, str]:
+    """The header that lets a page hold a form and nothing else. redirect_to: where its answer may lead, or ''."""
     # Browsers hold the rule for forms against the answer's redirect too.
-    content = _CONTENT.format(to=f" {_origin(redirect_to)}" if redirect_to else "")
-    return Reply(200, page, "text/html; charset=utf-8", (("Content-Security-Policy", content), *_HEADERS))
+    return "Content-Security-Policy", _CONTENT.format(to=f" {_origin(redirect_to)}" if redirect_to else "")
 
 
 def _origin(address: str) -> str:

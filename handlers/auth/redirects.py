@@ -63,9 +63,17 @@ def see_other(address: str) -> Reply:
     return Reply(303, headers=(("Location", address), *_HEADERS))
 
 
-def require_own_page(call: Call) -> None:
-    """Raise Forbidden for a form that another site sent: it would sign its visitor in as somebody else."""
-    if call.header("sec-fetch-site") in ("cross-site", "same-site"):
+def require_own_page(services: Services, call: Call) -> None:
+    """Raise Forbidden for a form that another site sent: it would sign its visitor in as somebody else.
+
+    Browsers of before 2023 say less: where the sender is named, it must be ourselves. Our own pages tell no referrer,
+    so these browsers call them `null`, which is let pass.
+    """
+    site, origin = call.header("sec-fetch-site"), call.header("origin")
+    if site is None and origin not in (None, "null"):
+        own = (urlsplit(services.settings.base_url).netloc, call.header("host"))
+        site = "same-origin" if urlsplit(origin or "").netloc in own else "cross-site"
+    if site in ("cross-site", "same-site"):
         raise Forbidden("this form was sent by another site; open the link itself", code="cross_site")
 
 

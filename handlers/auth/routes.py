@@ -50,3 +50,9 @@ AUTH_ROUTES = (
 )
 # Where identity providers send people back: one address for all vaults, as each provider has to be told it.
 CALLBACK = AuthRoute("GET", "callback", "authorize", "callback")
+# The page of an invitation's link, below the vault's own address: what people pass on to each other stays short.
+INVITATION = "invite/accept"
+INVITATION_ROUTES = (
+    AuthRoute("GET", INVITATION, "invitation_page", "show"),
+    AuthRoute("POST", INVITATION, "invitation_page", "go_on"),
+)

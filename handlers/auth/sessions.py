@@ -6,15 +6,18 @@ from typing import Any
 
 from db.clock import timestamp_ms
 from db.errors import Forbidden
+from db.principal import belongs_here
 from db.registry.access_tokens import mint_access_token
 from db.registry.accounts import Account, get_account
 from db.registry.directory import VaultEntry
 from db.registry.memberships import record_membership
 from db.registry.profiles import Profile, profile_of
-from db.registry.sessions import Refreshed, Session, start_session
+from db.registry.sessions import Refreshed, Session, end_sessions_of_person, has_session, start_session
 from db.registry.sign_in_settings import SignInSettings, read_sign_in_settings
 from db.registry.signing_keys import current_signer
 from db.transaction import Actor, ReadTx, WriteTx
+from db.vault.vault import Vault
+from domain.charter import Charter
 from handlers.auth.caller import actor, settings_of
 from handlers.auth.once import answered
 from handlers.auth.user_shape import user
@@ -92,12 +95,34 @@ def require_registered(services: Services, entry: VaultEntry, account: Account) 
     charter = services.charter(entry)
     caller = Identity("person", account.email, account.id)
     with services.vault(entry) as vault:
+        _arrive(services, vault, charter, account)
         principal = vault.read(lambda tx: principal_of(tx, caller, entry, charter)).value
     # A vault may hold several organizations: known in one of them is not yet a member of this one.
     known = principal.id is not None and bool(principal.permissions)
     if not known and settings_of(services, entry).signup != "open":
         raise Forbidden("nobody here has this address; ask for an invitation", code="not_registered")
     return caller
+
+
+def _arrive(services: Services, vault: Vault, charter: Charter, account: Account) -> None:
+    """Let the vault know whose address was proved, if it wants to; it may refuse them."""
+    arrival = charter.arrival
+    if arrival is None or not vault.read(lambda tx: arrival.expects(tx, account.email)).value:
+        return
+    told = (account.name, *(account.user_metadata.get(key) for key in ("full_name", "name")))
+    name = next((text for text in told if isinstance(text, str) and text.strip()), None)
+    doer = Actor(account.id, "person", "", "auth.arrive")
+    vault.write(lambda tx: arrival.enter(tx, account.email, name, services.clock()), doer, services.clock())
+
+
+def end_of_former(services: Services, call: Call, entry: VaultEntry, account: Account) -> None:
+    """End the sessions of somebody who belongs to the vault no more: coming back takes signing in again."""
+    with services.vault(entry) as vault:
+        if vault.read(lambda tx: belongs_here(tx, account.email)).value:
+            return
+    if services.registry_read(lambda tx: has_session(tx, account.id, entry.id, call.now), current=True):
+        doer = actor(call, "auth.end_former")
+        services.registry_write(lambda tx: end_sessions_of_person(tx, account.id, entry.id, call.now), doer, call.now)
 
 
 def session_shown(services: Services, call: Call) -> Callable[[WriteTx, Refreshed], Reply]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from db.errors import Invalid, NotAuthenticated
+from db.errors import Forbidden, Invalid, NotAuthenticated
 from db.fields import Email, Text
 from db.passwords import hash_password, needs_rehash, verify_password
 from db.registry.account_changes import replace_password_hash
@@ -18,17 +18,19 @@ from db.registry.attempts import (
     require_attempt,
     take_attempt,
 )
+from db.registry.directory import VaultEntry
 from db.registry.identities import link_identity
 from db.registry.notices import alert
 from db.registry.refresh_tokens import rotate_refresh_token
 from db.registry.refusal import Refused
+from db.registry.security_alerts import record_alert, withdraw_alert
 from db.registry.sessions import Refreshed
 from db.registry.sign_in_flows import Exchanged, exchange_code
 from db.transaction import ReadTx, WriteTx
 from handlers.auth.caller import REQUIRED_PASSWORD, TOKEN_CHARACTERS, actor, read_body
 from handlers.auth.invitations import accept_invitation
 from handlers.auth.once import answered, begun, keep_step
-from handlers.auth.sessions import enter, require_registered, session_shown
+from handlers.auth.sessions import end_of_former, enter, require_registered, session_shown
 from handlers.call import Call
 from handlers.reply import Reply
 from handlers.services import Services
@@ -57,11 +59,11 @@ def issue_token(services: Services, call: Call) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One password, counted before it is looked at. last: the next one is refused."""
+    """One password, counted before it is looked at. alert: that it is the last one, should it be wrong."""
 
     account: Account | None
     counters: tuple[Counter, ...]
-    last: bool
+    alert: str | None
 
 
 def _by_password(services: Services, call: Call) -> Reply:
@@ -71,17 +73,10 @@ def _by_password(services: Services, call: Call) -> Reply:
     before = begun(services, call, doer)
     if before.reply is not None:
         return before.reply
-    attempt = _take_password_attempt(services, call, given["email"])
+    attempt = _take_password_attempt(services, call, entry, given["email"])
     account = attempt.account
     # The same work for an unknown address, so that the time taken says nothing.
     if not verify_password(given["password"], account.password_hash if account else None) or account is None:
-        if attempt.last and account is not None:
-            guessed = account.id
-            services.registry_write(
-                lambda tx: alert(tx, "password_guessed", guessed, entry, call.now),
-                actor(call, "auth.password"),
-                call.now,
-            )
         raise NotAuthenticated("the address or the password is wrong", code="invalid_credentials")
     known = require_enabled(account, call.now)
     stored = known.password_hash or ""
@@ -89,6 +84,8 @@ def _by_password(services: Services, call: Call) -> Reply:
 
     def sign_in(tx: WriteTx) -> None:
         give_back(tx, attempt.counters)
+        if attempt.alert is not None:
+            withdraw_alert(tx, attempt.alert)
         know_network(tx, services.keyring, known.email, network_of(call.address), call.now)
         if fresh is not None:
             replace_password_hash(tx, known.id, stored, fresh)
@@ -97,8 +94,12 @@ def _by_password(services: Services, call: Call) -> Reply:
     return enter(services, call, entry, known, "password", doer=doer, beside=sign_in)
 
 
-def _take_password_attempt(services: Services, call: Call, email: str) -> _Attempt:
-    """The account of the address, if any, and the attempt counted. Raises RateLimited, for unknown addresses too."""
+def _take_password_attempt(services: Services, call: Call, entry: VaultEntry, email: str) -> _Attempt:
+    """The account of the address, if any, and the attempt counted. Raises RateLimited, for unknown addresses too.
+
+    The alert that it was the last stands in the same commit, before it is known whether it was wrong: a commit of its
+    own would take time that tells which addresses have an account.
+    """
     network = network_of(call.address)
 
     def look(tx: ReadTx) -> None:
@@ -106,8 +107,10 @@ def _take_password_attempt(services: Services, call: Call, email: str) -> _Attem
 
     def take(tx: WriteTx) -> _Attempt:
         counters = password_counters(tx, services.keyring, email, network, call.now)
+        account = find_account_by_email(tx, email)
         last = take_attempt(tx, counters, call.now)
-        return _Attempt(find_account_by_email(tx, email), counters, last)
+        told = record_alert(tx, "password_guessed", account.id, entry.id, call.now) if last and account else None
+        return _Attempt(account, counters, told)
 
     # What is over the limit costs a read; only what is not costs a commit.
     services.registry_read(look)
@@ -128,7 +131,11 @@ def _by_refresh_token(services: Services, call: Call) -> Reply:
     account = services.registry_read(lambda tx: find_account(tx, account_id))
     if account is None:
         raise NotAuthenticated("this session has ended; sign in again", code="token_invalid")
-    require_registered(services, entry, account)
+    try:
+        require_registered(services, entry, account)
+    except Forbidden:
+        end_of_former(services, call, entry, account)
+        raise
     return reply
 
 

@@ -41,7 +41,7 @@ _METHODS = {"sign_in": "otp", "sign_up": "email/signup", "invite": "invite", "re
 
 
 @dataclass(frozen=True, slots=True)
-class _Proof:
+class Proof:
     """Somebody who came by mail. account None: one of two mailboxes agreed to a change of address, no more."""
 
     account: Account | None
@@ -69,7 +69,7 @@ def verify_otp(services: Services, call: Call) -> Reply:
     )
     from_page = call.form() is not None
     if from_page:
-        require_own_page(call)
+        require_own_page(services, call)
     redirect_to = allowed_redirect(services, entry, given.get("redirect_to")) if from_page else ""
     try:
         return _enter(services, call, entry, given, redirect_to)
@@ -90,9 +90,9 @@ def _enter(services: Services, call: Call, entry: VaultEntry, given: dict[str, A
     if before.done:
         account_id = before.done["account"]
         account = services.registry_read(lambda tx: get_account(tx, account_id)) if account_id else None
-        proof = _Proof(account, before.done["method"], before.done["challenge"])
+        proof = Proof(account, before.done["method"], before.done["challenge"])
     else:
-        proof = _prove(services, call, entry, given, PURPOSES[kind])
+        proof = prove(services, call, entry, given, PURPOSES[kind])
     if proof.account is None:
         return Reply(200, json.dumps({"code": "200", "msg": "confirm the link sent to the other address too"}))
     if given.get("invite_token"):
@@ -106,10 +106,8 @@ def _enter(services: Services, call: Call, entry: VaultEntry, given: dict[str, A
     return enter(services, call, entry, proof.account, proof.method, doer=actor(call, "auth.session"))
 
 
-def _prove(
-    services: Services, call: Call, entry: VaultEntry, given: dict[str, Any], purposes: Collection[str]
-) -> _Proof:
-    """Who came, by whatever was given."""
+def prove(services: Services, call: Call, entry: VaultEntry, given: dict[str, Any], purposes: Collection[str]) -> Proof:
+    """Who came, by whatever was given. purposes: what the code may be for. Raises NotAuthenticated, RateLimited."""
     token_hash: str | None = given.get("token_hash")
     if token_hash and token_hash.startswith(LINK_PREFIX):
         return _by_operators_link(services, call, entry, token_hash)
@@ -117,7 +115,7 @@ def _prove(
         raise Invalid("wanted email and token, or token_hash", field="token")
     network = by_network(services, call, CODE_BY_NETWORK)
 
-    def verify(tx: WriteTx) -> _Proof | Refused:
+    def verify(tx: WriteTx) -> Proof | Refused:
         take_attempt(tx, network, call.now)
         if token_hash:
             verified: VerifiedEmail | Refused = verify_code_token(tx, token_hash, entry.id, call.now, purposes)
@@ -139,15 +137,15 @@ def _prove(
     return proof
 
 
-def _complete(tx: WriteTx, call: Call, entry: VaultEntry, verified: VerifiedEmail) -> _Proof:
+def _complete(tx: WriteTx, call: Call, entry: VaultEntry, verified: VerifiedEmail) -> Proof:
     """Do the errand of the code."""
     errand = verified.errand
     if errand.purpose == "email_change":
         return _change_email(tx, call, entry, verified)
     if errand.purpose == "sign_up":
-        return _Proof(_signed_up(tx, call, verified), "email/signup", errand.code_challenge)
+        return Proof(_signed_up(tx, call, verified), "email/signup", errand.code_challenge)
     account = sign_in_by_mail(tx, verified.email, call.now)
-    return _Proof(account, _METHODS[errand.purpose], errand.code_challenge)
+    return Proof(account, _METHODS[errand.purpose], errand.code_challenge)
 
 
 def _signed_up(tx: WriteTx, call: Call, verified: VerifiedEmail) -> Account:
@@ -162,32 +160,32 @@ def _signed_up(tx: WriteTx, call: Call, verified: VerifiedEmail) -> Account:
     return merge_user_metadata(tx, account.id, errand.user_metadata, call.now) if errand.user_metadata else account
 
 
-def _change_email(tx: WriteTx, call: Call, entry: VaultEntry, verified: VerifiedEmail) -> _Proof:
+def _change_email(tx: WriteTx, call: Call, entry: VaultEntry, verified: VerifiedEmail) -> Proof:
     account = find_account(tx, verified.errand.account_id or "")
     mailbox = "old" if account is not None and verified.email == account.email else "new"
     if account is None or (mailbox == "new" and verified.email != account.new_email):
         raise Invalid("this change of address is over; ask for it again", code="code_expired")
     changed = agree_to_email(tx, account, mailbox, call.now)
     if changed.email == account.email:
-        return _Proof(None, "email_change")
+        return Proof(None, "email_change")
     revoke_all_sessions(tx, account.id, "signed_out", call.now)
     alert(tx, "email_changed", account.id, entry, call.now, to=account.email)
-    return _Proof(changed, "email_change")
+    return Proof(changed, "email_change")
 
 
-def _by_operators_link(services: Services, call: Call, entry: VaultEntry, token: str) -> _Proof:
-    def use(tx: WriteTx) -> _Proof:
+def _by_operators_link(services: Services, call: Call, entry: VaultEntry, token: str) -> Proof:
+    def use(tx: WriteTx) -> Proof:
         linked = use_link_token(tx, token, call.now)
         if linked.vault_id != entry.id:
             raise Forbidden("this sign-in link is for another vault", code="wrong_audience")
-        proof = _Proof(linked.account, "magiclink")
+        proof = Proof(linked.account, "magiclink")
         _keep(tx, services, call, proof)
         return proof
 
     return services.registry_write(use, actor(call, "auth.use_link"), call.now)
 
 
-def _keep(tx: WriteTx, services: Services, call: Call, proof: _Proof) -> None:
+def _keep(tx: WriteTx, services: Services, call: Call, proof: Proof) -> None:
     """Keep that the code was taken and for whom: a repeat goes on from there."""
     account_id = None if proof.account is None else proof.account.id
     doer = actor(call, "auth.verify_code")
@@ -195,7 +193,7 @@ def _keep(tx: WriteTx, services: Services, call: Call, proof: _Proof) -> None:
 
 
 def _to_client(
-    services: Services, call: Call, entry: VaultEntry, account: Account, proof: _Proof, redirect_to: str
+    services: Services, call: Call, entry: VaultEntry, account: Account, proof: Proof, redirect_to: str
 ) -> Reply:
     """To the client that asked for the mail, which alone can exchange the code."""
     require_registered(services, entry, account)

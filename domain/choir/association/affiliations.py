@@ -62,7 +62,8 @@ def _pair(tx: ReadTx, principal: Principal, args: Args) -> dict[str, str]:
 
 
 _ACTIVE = """
-SELECT id, joined_at FROM affiliations WHERE collective_id = :collective_id AND umbrella_id = :umbrella_id AND left_at IS NULL
+SELECT id, joined_at FROM affiliations
+ WHERE collective_id = :collective_id AND umbrella_id = :umbrella_id AND left_at IS NULL
 """
 
 

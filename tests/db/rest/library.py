@@ -11,7 +11,7 @@ from db.clock import Moment, timestamp_ms
 from db.errors import Conflict, VaultError
 from db.fields import Choice, Flag, Instant, Integer, JsonObject, ListOf, Text
 from db.principal import Principal, guest
-from db.resources import Policy, Resource, Values
+from db.resources import Policy, Resource, SearchIndex, Values
 from db.rest.limits import LIMITS, Limits
 from db.rest.request import ReadRequest, parse_request
 from db.rest.run import RestAnswer, read
@@ -52,6 +52,10 @@ CREATE TABLE papers (
 CREATE VIRTUAL TABLE papers_fts USING fts5(title, body, content = 'papers', content_rowid = 'id');
 CREATE TRIGGER papers_indexed AFTER INSERT ON papers
 BEGIN INSERT INTO papers_fts(rowid, title, body) VALUES (NEW.id, NEW.title, NEW.body); END;
+CREATE TABLE notices (id TEXT PRIMARY KEY, org TEXT, title TEXT) STRICT;
+CREATE VIRTUAL TABLE notices_fts USING fts5(notice_id UNINDEXED, title);
+CREATE TRIGGER notices_indexed AFTER INSERT ON notices
+BEGIN INSERT INTO notices_fts(notice_id, title) VALUES (NEW.id, NEW.title); END;
 CREATE TABLE accounts (id TEXT PRIMARY KEY, password TEXT) STRICT;
 CREATE TRIGGER works_stay BEFORE DELETE ON works WHEN OLD.title = 'Anchored'
 BEGIN SELECT RAISE(ABORT, 'work_anchored: the work is anchored'); END;
@@ -143,7 +147,12 @@ RESOURCES = {
             supplied={"org": lambda principal, now: principal.scope},
             masks={"body": (Policy("works:notes", "1"),)},
             json=frozenset({"data"}),
-            search={"title": "papers_fts", "body": "papers_fts"},
+            search={"title": SearchIndex("papers_fts"), "body": SearchIndex("papers_fts")},
+        ),
+        Resource(
+            "notices",
+            read=(Policy("works:read", HERE),),
+            search={"title": SearchIndex("notices_fts", key="notice_id")},
         ),
     )
 }

@@ -155,6 +155,17 @@ def test_csv_keeps_the_rules_of_the_fields_and_the_limit_of_rows(library: Librar
         library.ask("POST", "works", who=LIBRARIAN, body=b"title\nA\nB\n", limits=Limits(insert_rows=1), **CSV)
 
 
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_form_has_a_number_of_fields(library: Library, over: int) -> None:
+    body = b"&".join([b"title=Os+justi"] * (1_000 + over))
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    if not over:
+        assert write(library, "POST", "works", ("select", "title"), body=body, **form) == [{"title": "Os justi"}]
+        return
+    with pytest.raises(TooLarge, match=r"^got 1001 fields of a form, the limit is 1000$"):
+        write(library, "POST", "works", ("select", "title"), body=body, **form)
+
+
 def test_a_form_is_one_row(library: Library) -> None:
     form = {"content_type": "application/x-www-form-urlencoded"}
     query = ("select", "title,pages")

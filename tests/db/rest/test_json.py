@@ -3,7 +3,7 @@
 import pytest
 
 from db.errors import TooLarge
-from db.rest.limits import PATH_STEPS
+from db.rest.limits import LIMITS
 from tests.db.rest.library import LIBRARIAN, Library, code_of
 
 
@@ -150,11 +150,11 @@ def test_bytes_cast_to_text_are_hex(library: Library) -> None:
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_path_has_a_length(library: Library, over: int) -> None:
     library.paper(1, data={})
-    query = ("select", "data" + "->a" * (PATH_STEPS + over))
+    query = ("select", "data" + "->a" * (LIMITS.json_steps + over))
     if not over:
         assert library.get("papers", query) == [{"a": None}]
         return
-    with pytest.raises(TooLarge, match=f"the limit is {PATH_STEPS}$"):
+    with pytest.raises(TooLarge, match=f"the limit is {LIMITS.json_steps}$"):
         library.get("papers", query)
 
 

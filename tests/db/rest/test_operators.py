@@ -3,7 +3,7 @@
 import pytest
 
 from db.errors import TooLarge, VaultError
-from db.rest.limits import LIMITS, PATTERN_CHARACTERS, SEARCH_TERMS, Limits
+from db.rest.limits import LIMITS, Limits
 from db.rest.ranges import range_test
 from tests.db.rest.library import LIBRARIAN, Library, titles
 
@@ -146,11 +146,11 @@ def test_a_pattern_that_ruins_other_engines_ends_at_once(library: Library) -> No
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_pattern_has_a_length(library: Library, over: int) -> None:
-    query = ("title", "match." + "a" * (PATTERN_CHARACTERS + over))
+    query = ("title", "match." + "a" * (LIMITS.pattern_characters + over))
     if not over:
         assert library.get("works", query) == []
         return
-    with pytest.raises(TooLarge, match=f"the limit is {PATTERN_CHARACTERS}$"):
+    with pytest.raises(TooLarge, match=f"the limit is {LIMITS.pattern_characters}$"):
         library.get("works", query)
 
 
@@ -161,6 +161,19 @@ def test_patterns_have_a_time(library: Library, method: str) -> None:
         library.ask(method, "works", ("title", "match.A"), who=LIBRARIAN, body={"pages": 1}, limits=Limits(regex_ms=-1))
     assert caught.value.code == "57014"
     assert library.stored("SELECT pages FROM works") == [(None,)]
+
+
+def test_an_index_of_a_table_with_text_keys_finds_the_same_after_vacuum(library: Library) -> None:
+    for number in range(1, 6):
+        library.add("notices", {"id": f"n{number}", "org": "one", "title": f"The {'cat' if number > 3 else 'rat'}"})
+    library.add("notices", {"id": "n6", "org": "two", "title": "cat of others"})
+    library.tx.execute("DELETE FROM notices WHERE id = 'n1'")
+    library.tx.execute("DELETE FROM notices_fts WHERE notice_id = 'n1'")
+    for _ in range(2):
+        found = library.get("notices", ("title", "fts.cat"), ("order", "id"))
+        assert [row["id"] for row in found] == ["n4", "n5"]
+        assert [row["id"] for row in library.get("notices", ("title", "not.fts.cat"), ("order", "id"))] == ["n2", "n3"]
+        library.tx.execute("VACUUM")
 
 
 def essays(library: Library) -> Library:
@@ -234,7 +247,7 @@ def test_a_bad_search_is_refused(library: Library, text: str, code: str) -> None
 @pytest.mark.parametrize("operator", ["plfts", "phfts", "wfts"])
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_search_has_a_number_of_words(library: Library, operator: str, over: int) -> None:
-    query = ("title", f"{operator}." + " ".join(["a"] * (SEARCH_TERMS + over)))
+    query = ("title", f"{operator}." + " ".join(["a"] * (LIMITS.search_words + over)))
     if not over:
         assert library.found(query) == []
         return

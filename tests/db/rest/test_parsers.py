@@ -20,14 +20,7 @@ from db.rest.filters import (
     parse_condition,
     parse_logic,
 )
-from db.rest.limits import (
-    EMBEDS,
-    FILTERS,
-    LIMITS,
-    LOGIC_DEPTH,
-    ORDER_TERMS,
-    SELECT_ITEMS,
-)
+from db.rest.limits import LIMITS
 from db.rest.places import JsonPath
 from db.rest.query import parse_query
 from db.rest.request import parse_request
@@ -288,13 +281,13 @@ def embeds_of_depth(levels: int) -> str:
     ("limit", "query"),
     [
         (LIMITS.query_characters, lambda n: [("a", "eq." + "x" * (n - 4))]),
-        (FILTERS, lambda n: [("a", "eq.1")] * (n - 2) + [("or", "(a.eq.1,and(b.eq.2))")]),
-        (LOGIC_DEPTH, lambda n: [("and", tree_of_depth(n))]),
-        (SELECT_ITEMS, lambda n: [("select", ",".join(["a"] * n))]),
-        (EMBEDS, lambda n: [("select", ",".join(["a()"] * n))]),
+        (LIMITS.filters, lambda n: [("a", "eq.1")] * (n - 2) + [("or", "(a.eq.1,and(b.eq.2))")]),
+        (LIMITS.logic_depth, lambda n: [("and", tree_of_depth(n))]),
+        (LIMITS.select_items, lambda n: [("select", ",".join(["a"] * n))]),
+        (LIMITS.embeds, lambda n: [("select", ",".join(["a()"] * n))]),
         (LIMITS.embed_depth, lambda n: [("select", embeds_of_depth(n))]),
         (LIMITS.embed_depth, lambda n: [("a." * n + "b", "eq.1")]),
-        (ORDER_TERMS, lambda n: [("order", ",".join(["a"] * n))]),
+        (LIMITS.order_terms, lambda n: [("order", ",".join(["a"] * n))]),
     ],
 )
 def test_a_limit_lets_pass_what_is_within_and_names_itself(limit, query, over) -> None:

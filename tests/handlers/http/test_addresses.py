@@ -10,7 +10,7 @@ from db.errors import CommitUnknown
 from db.registry.directory import find_slug
 from db.registry.slugs import add_slug
 from db.vault.vault import Vault
-from handlers import address
+from handlers import address, verbs
 from handlers.maintenance import run_due
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import OPERATOR, Caller, Choir, Site, error_of, make_choir, refused
@@ -215,3 +215,72 @@ def test_a_write_that_comes_too_late_for_its_name_is_refused(site, monkeypatch):
     assert refused(register(board)) == (503, "contended")
     monkeypatch.undo()
     assert (held(site), leads_to(site)) == (0, None)
+
+
+def a_month_passes(site: Site) -> None:
+    site.clock.tick(30 * 86400 + 61)
+
+
+def delete(caller: Caller, slug: str = "aurora", **headers: str) -> Answer:
+    return caller.send("POST", "/rest/v1/rpc/organization.delete", {"subdomain": slug}, **headers)
+
+
+def test_the_name_of_a_deleted_organization_is_free_after_30_days(site):
+    choir = make_choir(site, "aurora")
+    union(site)
+    assert delete(site.sign_in("aurora", choir.owner)).status == 200
+    site.clock.tick(29 * 86400)
+    assert settle(site) == {}
+    assert refused(register(site.sign_in("union", "owner@union.example"), "aurora")) == (409, "duplicate")
+    site.clock.tick(86400 + 61)
+    assert settle(site) == {"settled": 1}
+    assert (held(site), leads_to(site, "aurora")) == (0, None)
+    assert register(site.sign_in("union", "owner@union.example"), "aurora").status == 200
+
+
+def test_an_organization_that_came_back_has_kept_its_name(site):
+    choir = make_choir(site, "aurora")
+    rows = site.vault_rows(choir, "SELECT id, name, subdomain, type, contact_email FROM organizations")
+    delete(site.sign_in("aurora", choir.owner))
+    site.vault_write(choir, lambda tx: tx.insert("organizations", **rows[0]))
+    a_month_passes(site)
+    assert settle(site) == {"settled": 1}
+    assert leads_to(site, "aurora") == (choir.entry.id, choir.entry.scope)
+
+
+def test_one_organization_of_an_association_gives_up_its_own_name_alone(site):
+    made, board = union(site)
+    assert register(board).status == 200
+    delete(site.sign_in("meretuul", NEW["contact_email"]), "meretuul")
+    a_month_passes(site)
+    assert settle(site) == {"settled": 1}
+    assert (leads_to(site), leads_to(site, "union")) == (None, (made.entry.id, made.entry.scope))
+
+
+@pytest.mark.parametrize(("slug", "headers"), [("wrong", {}), ("aurora", {"prefer": "tx=rollback"})])
+def test_a_deletion_that_does_not_happen_leaves_no_mark(site, slug, headers):
+    choir = make_choir(site, "aurora")
+    assert delete(site.sign_in("aurora", choir.owner), slug, **headers).status in (200, 400)
+    assert held(site) == 0
+    assert refused(delete(site.guest("aurora"))) == (401, "not_authenticated")
+    assert held(site) == 0
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_deletion_whose_process_dies_gives_up_the_name_exactly_if_it_happened(site, monkeypatch, committed):
+    choir = make_choir(site, "aurora")
+    owner = site.sign_in("aurora", choir.owner)
+    written = verbs.written
+
+    def dies(*args, **kwargs):
+        if committed:
+            written(*args, **kwargs)
+        raise CommitUnknown("nobody can tell")
+
+    monkeypatch.setattr(verbs, "written", dies)
+    assert delete(owner).status == 500
+    monkeypatch.undo()
+    assert held(site) == 1
+    a_month_passes(site)
+    assert settle(site) == {"settled": 1}
+    assert leads_to(site, "aurora") == (None if committed else (choir.entry.id, choir.entry.scope))

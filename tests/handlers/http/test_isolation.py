@@ -28,6 +28,7 @@ class Probe:
 
 
 CODE = {"type": "email", "email": "owner@harmonia.example", "token": "123456"}
+FORM = {"content_type": "application/x-www-form-urlencoded"}
 # Every route with every probe; a route that is missing here fails the test below.
 PROBES: dict[tuple[str, str], list[Probe]] = {
     ("GET", "/{vault}/rest/v1/{table}"): [
@@ -50,6 +51,8 @@ PROBES: dict[tuple[str, str], list[Probe]] = {
     ],
     ("PATCH", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create", {"title": OWN})],
     ("DELETE", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.delete")],
+    ("OPTIONS", "/{vault}/rest/v1"): [Probe(REST)],
+    ("OPTIONS", "/{vault}/rest/v1/"): [Probe(f"{REST}/")],
     ("OPTIONS", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create")],
     ("PUT", "/{vault}/rest/v1/rpc/{verb}"): [Probe(f"{REST}/rpc/work.create")],
     # Open to everybody, whoever else they are: the answers hold nothing of the vault.
@@ -59,6 +62,11 @@ PROBES: dict[tuple[str, str], list[Probe]] = {
     ("POST", "/{vault}/auth/v1/verify"): [
         Probe(f"{AUTH}/verify", CODE),
         Probe(f"{AUTH}/verify", {"token_hash": "vll_x"}),
+    ],
+    ("GET", "/{vault}/invite/accept"): [Probe("/invite/accept?token=guess")],
+    ("HEAD", "/{vault}/invite/accept"): [Probe("/invite/accept?token=guess")],
+    ("POST", "/{vault}/invite/accept"): [
+        Probe("/invite/accept", b"token=guess&email=owner%40harmonia.example&code=123456", headers=FORM),
     ],
     ("POST", "/{vault}/auth/v1/token"): [
         Probe(f"{AUTH}/token?grant_type=password", {"email": "owner@harmonia.example", "password": "password1"}),

@@ -23,7 +23,7 @@ from tests.handlers.http.outside import (
     fake_github,
     oidc_provider,
 )
-from tests.handlers.http.site import OPERATOR, Site, make_choir, make_site, refused
+from tests.handlers.http.site import OPERATOR, Choir, Site, make_choir, make_site, refused
 from tests.handlers.http.test_sign_up import setting
 
 KADRI, MARI = "kadri@x.example", "mari@x.example"
@@ -103,6 +103,39 @@ def test_a_member_signs_in_with_a_provider(site):
     assert outside["identity_data"]["name"] == "Kadri Kask"
     person = site.guest("aurora").with_token(session.json()["access_token"])
     assert person.get("members").status == 200
+
+
+def names(site: Site) -> list[str]:
+    owner = site.sign_in("aurora", "owner@aurora.example")
+    return sorted(row["name"] for row in owner.done("member.list"))
+
+
+def test_a_member_is_called_as_the_provider_calls_her(site):
+    exchange(site, there_and_back(site)["code"])
+    assert names(site) == ["Kadri Kask", "Mari", "owner@aurora.example"]
+    # One who says no name leaves the one there is.
+    exchange(site, there_and_back(site, "mari-there")["code"])
+    assert names(site) == ["Kadri Kask", "Mari", "owner@aurora.example"]
+
+
+def test_a_name_that_somebody_else_has_is_not_taken_over(site):
+    choir = Choir("aurora", site.services.entry("aurora"), "owner@aurora.example", "")
+    site.add_member(choir, "kadri KASK")
+    assert exchange(site, there_and_back(site)["code"]).status == 200
+    assert names(site) == ["Kadri", "Mari", "kadri KASK", "owner@aurora.example"]
+
+
+def test_whoever_joins_by_a_provider_is_called_as_it_says(site):
+    owner = site.sign_in("aurora", "owner@aurora.example")
+    kadri = next(row["id"] for row in owner.done("member.list") if row["email_id"] == KADRI)
+    site.vault_write(
+        Choir("aurora", site.services.entry("aurora"), "", ""),
+        lambda tx: tx.execute("DELETE FROM members WHERE id = :id", id=kadri),
+    )
+    invited = owner.done("invite.create", name="The new alto")["token"]
+    body = {"auth_code": there_and_back(site)["code"], "code_verifier": VERIFIER, "invite_token": invited}
+    assert site.guest("aurora").auth("token?grant_type=pkce", body).status == 200
+    assert "Kadri Kask" in names(site)
 
 
 def test_the_second_time_it_is_the_same_account_whatever_its_address_is_by_then(site):

@@ -1,12 +1,14 @@
 """What anybody may read of all vaults together: who is listed, when it changes, how often one may ask."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
 
 from db.clock import Moment
 from db.registry.directory import delete_vault, suspend_vault, undelete_vault
+from handlers import publishing
 from handlers.tenants import fork_tenant
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.shelves import make_aurora
@@ -160,7 +162,19 @@ def test_pages_follow_each_other_to_the_end(site):
     assert seen == [f"choir-{number}" for number in range(5)]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "limit=²", "after=!", "after=e30", "after=WzFd"])
+def written(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+HALF_A_PAIR, DEEP = written(r'["\ud800","",""]'), written("[" * 5_000)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=x", "limit=²", "after=!", "after=e30", "after=WzFd", f"after={HALF_A_PAIR}",
+     f"after={DEEP}"],
+    ids=lambda query: query[:12],
+)  # fmt: skip
 def test_a_malformed_page_is_refused(site, query):
     assert refused(ask(site, f"choir/{DIRECTORY}?{query}")) == (400, "invalid_input")
 
@@ -169,6 +183,16 @@ def test_a_malformed_page_is_refused(site, query):
 def test_only_what_a_charter_declares_is_public(site, path):
     make_choir(site, "aurora")
     assert refused(ask(site, path)) == (404, "no_route")
+
+
+def test_a_vault_has_so_many_lines_in_a_list_and_no_more(site, monkeypatch):
+    monkeypatch.setattr(publishing, "LINES", 3)
+    for slug in ("aurora", "bella"):
+        choir = make_choir(site, slug)
+        shelf(site, choir)
+        shelf(site, choir)
+    found = [line["subdomain"] for line in listed(site, CATALOGUE)]
+    assert sorted(found) == ["aurora"] * 3 + ["bella"] * 3
 
 
 def test_a_page_that_did_not_change_is_not_sent_again(site):
@@ -195,7 +219,7 @@ def test_a_list_opens_no_vault(site, monkeypatch):
 def test_a_process_that_dies_before_it_published_is_made_good_by_the_next_use(site, monkeypatch):
     aurora = make_choir(site, "aurora")
     free = shelf(site, aurora)
-    monkeypatch.setattr(type(site.services), "publish", lambda *_: None)
+    monkeypatch.setattr(type(site.services), "_publish", lambda *_: None)
     owner = site.sign_in("aurora", aurora.owner)
     owner.done("edition.update", edition_id=free[0], license_type="owned")
     assert len(listed(site, CATALOGUE)) == 2
@@ -213,7 +237,7 @@ def test_maintenance_publishes_what_a_dead_process_left(site, monkeypatch):
 
     aurora = make_choir(site, "aurora")
     free = shelf(site, aurora)
-    monkeypatch.setattr(type(site.services), "publish", lambda *_: None)
+    monkeypatch.setattr(type(site.services), "_publish", lambda *_: None)
     site.sign_in("aurora", aurora.owner).done("edition.update", edition_id=free[0], license_type="owned")
     report = run_due(site.services, jobs=["public"], deadline=Moment(site.clock().ms + 60_000), force=True)
     assert report.jobs["public"].sums == {"lines": 1}

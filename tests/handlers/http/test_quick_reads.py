@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import pytest
 
 from handlers.app import create_app
-from handlers.quick_read import QuickReads
 from tests.handlers.http.asgi_client import Answer, Client
 from tests.handlers.http.site import Caller, Choir, Site, inline, make_choir
 
@@ -187,6 +186,9 @@ def test_requests_served_at_once_are_counted(site):
 
 
 def test_over_a_network_nothing_is_served_at_once(site, monkeypatch):
-    monkeypatch.setattr("handlers.quick_read.DirectoryStore", type("Elsewhere", (), {}))
-    quick = QuickReads(inline, site.services)
-    assert not quick._possible
+    monkeypatch.setattr("handlers.app.DirectoryStore", type("Elsewhere", (), {}))
+    _, owner, threads = scene(site)
+    owner.rows("works")
+    before = threads.works
+    owner.rows("works")
+    assert threads.works == before + 1

@@ -149,6 +149,21 @@ def test_a_form_that_another_site_sends_signs_nobody_in(site, sender):
     assert press_link(site, KADRI, sec_fetch_site="same-origin")[1].status == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("https://choirs.example.evil.example", 403),
+        ("https://choirs.example", 200),
+        ("null", 200),
+    ],
+)
+def test_a_browser_that_says_less_is_asked_who_sent_the_form(site, origin, status):
+    scene(site)
+    ask(site, "")
+    assert press_link(site, KADRI, origin=origin)[1].status == status
+
+
 def test_the_page_of_a_link_may_send_its_form_to_the_application_and_nowhere_else(site):
     setting(site, scene(site), "auth.redirects", APP)
     ask(site, "https://app.example/welcome")

@@ -111,6 +111,7 @@ def test_an_address_says_which_methods_it_takes(site):
         ("members", "OPTIONS,GET,HEAD"),
         ("rpc/work.list", "OPTIONS,GET,HEAD,POST"),
         ("rpc/work.create", "OPTIONS,POST"),
+        ("", "OPTIONS,GET,HEAD"),
     ):
         answer = mari.send("OPTIONS", f"{REST}/{path}")
         assert (answer.status, answer.body, answer.header("allow")) == (200, b"", allowed)
@@ -250,6 +251,9 @@ def test_an_object_or_a_scalar_of_a_verb_keeps_its_shape(site):
     assert guest.get("rpc/t.one", accept=SINGULAR).json() == ROWS[0]
     assert guest.get("rpc/t.number").json() == guest.get("rpc/t.number", accept=SINGULAR).json() == 7
     assert refused(guest.get("rpc/t.number?select=a")) == (400, "PGRST100")
+    counted = guest.get("rpc/t.number", prefer="count=exact")
+    assert (counted.json(), counted.header("content-range")) == (7, "0-0/1")
+    assert guest.get("rpc/t.number").header("content-range") is None
 
 
 def test_arguments_come_from_the_query_or_the_body(site):

@@ -3,7 +3,7 @@
 import pytest
 
 from db.registry.account_changes import disable_account
-from tests.handlers.http.site import OPERATOR, Caller, Site, error_of, make_choir, refused
+from tests.handlers.http.site import OPERATOR, Caller, Site, error_of, make_choir, make_sister, refused
 
 KADRI = "kadri@x.example"
 PASSWORD = "cello and oboe"
@@ -212,3 +212,42 @@ def test_what_is_a_persons_own_is_not_for_guests_or_api_tokens(site, method, pat
     assert refused(guest.with_token(site.api_token(choir, "owner")).auth(path, {}, method)) == (
         401, "not_authenticated",
     )  # fmt: skip
+
+
+def removed(site: Site, slug: str = "aurora") -> Caller:
+    """The owner, who has just removed Kadri from one organization."""
+    owner = site.sign_in(slug, f"owner@{slug}.example")
+    kadri = next(row["id"] for row in owner.done("member.list") if row["email_id"] == KADRI)
+    owner.done("member.remove", member_id=kadri)
+    return owner
+
+
+def test_who_is_a_member_nowhere_any_more_is_signed_out(site):
+    scene(site)
+    session = site.session("aurora", KADRI)
+    removed(site)
+    assert refused(refresh(site, session["refresh_token"])) == (403, "not_registered")
+    live = "SELECT count(*) FROM sessions AS s JOIN accounts AS a ON a.id = s.account_id WHERE a.email = :email"
+    count = site.services.registry_read(lambda tx: tx.value(f"{live} AND revoked_at IS NULL", email=KADRI))
+    assert count == 0
+
+
+def test_who_comes_back_signs_in_anew(site):
+    scene(site)
+    session = site.session("aurora", KADRI)
+    invited = removed(site).done("invite.create", name="Kadri")["token"]
+    again = site.session("aurora", KADRI, invite_token=invited)
+    assert site.guest("aurora").with_token(again["access_token"]).rows("works") == []
+    assert refresh(site, session["refresh_token"]).status == 401
+    assert refresh(site, again["refresh_token"]).status == 200
+
+
+def test_who_is_still_a_member_of_another_choir_of_the_association_stays_signed_in(site):
+    union = make_choir(site, "union", type="umbrella")
+    make_sister(site, union, "aurora", "owner@aurora.example")
+    make_sister(site, union, "meretuul", KADRI)
+    owner = site.sign_in("aurora", "owner@aurora.example")
+    site.session("aurora", KADRI, invite_token=owner.done("invite.create", name="Kadri")["token"])
+    session = site.session("meretuul", KADRI)
+    removed(site)
+    assert refresh(site, session["refresh_token"], "meretuul").status == 200

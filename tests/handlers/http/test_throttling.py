@@ -111,6 +111,30 @@ def test_guessing_leaves_one_alert(site, clock):
     assert kinds == ["password_guessed", "password_changed"]
 
 
+def test_a_last_attempt_that_is_right_leaves_no_alert(site, clock):
+    scene(site)
+    clock.tick(1)
+    for _ in range(9):
+        attempt(site)
+    kadri = attempt(site, PASSWORD).json()["access_token"]
+    kinds = [alert["kind"] for alert in door(site, "").with_token(kadri).auth("alerts", method="GET").json()]
+    assert kinds == ["password_changed"]
+
+
+def test_an_address_costs_as_many_commits_whether_it_has_an_account_or_not(site):
+    """A commit takes time that a guesser can measure."""
+    scene(site)
+    spent: list[list[int]] = []
+    for email in (KADRI, "stranger@x.example"):
+        commits: list[int] = []
+        for _ in range(11):
+            before = site.services.registry.head.txid
+            attempt(site, email=email)
+            commits.append(site.services.registry.head.txid - before)
+        spent.append(commits)
+    assert spent == [[1] * 10 + [0]] * 2
+
+
 def test_no_address_and_no_network_is_kept(site):
     scene(site)
     attempt(site)
