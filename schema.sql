@@ -4,7 +4,7 @@
 
 
 -- =====================================================================================================================
--- Registry: registry/0001_create_accounts to registry/0017_keep_daily_figures
+-- Registry: registry/0001_create_accounts to registry/0020_open_vaults_on_request
 -- =====================================================================================================================
 
 -- One person's way in, known by a verified mail address. The address is normalised: trimmed, lower case.
@@ -614,7 +614,7 @@ CREATE TABLE database_jobs (
     holder TEXT,
     held_until TEXT CHECK (held_until GLOB '????-??-??T??:??:??.???Z'),
     created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
-    ended_at TEXT CHECK (ended_at GLOB '????-??-??T??:??:??.???Z'),
+    ended_at TEXT CHECK (ended_at GLOB '????-??-??T??:??:??.???Z'), told_at TEXT CHECK (told_at GLOB '????-??-??T??:??:??.???Z'),
     CHECK ((kind = 'import') = (etag IS NOT NULL)),
     CHECK ((status = 'active') = (ended_at IS NULL)),
     CHECK ((status = 'complete') = (result IS NOT NULL)),
@@ -669,9 +669,40 @@ CREATE TABLE daily_figures (
     PRIMARY KEY (vault_id, job, day)
 ) STRICT, WITHOUT ROWID;
 
+-- Who was forgotten in which vault: ids and times only. A restore replays it, so that nobody comes back. It outlives the
+-- vault: its archive may come back too.
+CREATE TABLE forgotten_people (
+    vault_id TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    forgotten_at TEXT NOT NULL CHECK (length(forgotten_at) = 24),
+    PRIMARY KEY (vault_id, table_name, row_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE registrations (
+    id TEXT NOT NULL PRIMARY KEY,
+    charter TEXT NOT NULL,
+    -- the name that is wanted; nobody has it before the vault is in the directory
+    slug TEXT NOT NULL CHECK (
+        length(slug) BETWEEN 3 AND 30 AND slug NOT GLOB '*[^a-z0-9-]*' AND slug NOT GLOB '-*' AND slug NOT GLOB '*-'
+    ),
+    -- keyed hash of the owner's address: who never comes back leaves none here
+    owner_hash TEXT NOT NULL CHECK (length(owner_hash) = 64 AND owner_hash NOT GLOB '*[^0-9a-f]*'),
+    code_hash TEXT NOT NULL CHECK (length(code_hash) = 64 AND code_hash NOT GLOB '*[^0-9a-f]*'),
+    -- wrong guesses while the code was live; the fifth kills it
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts BETWEEN 0 AND 5),
+    created_at TEXT NOT NULL CHECK (created_at GLOB '????-??-??T??:??:??.???Z'),
+    expires_at TEXT NOT NULL CHECK (expires_at GLOB '????-??-??T??:??:??.???Z' AND expires_at > created_at),
+    -- the vault that is made since the code came back; another one when that attempt died
+    vault_id TEXT UNIQUE,
+    entered_at TEXT CHECK (entered_at GLOB '????-??-??T??:??:??.???Z' AND (entered_at IS NULL OR vault_id IS NOT NULL))
+) STRICT;
+CREATE INDEX idx_registrations_owner ON registrations (owner_hash, slug, charter);
+CREATE INDEX idx_registrations_expires ON registrations (expires_at);
+
 
 -- =====================================================================================================================
--- Kernel: kernel/0001_migration_ledger to kernel/0010_mark_public_changes
+-- Kernel: kernel/0001_migration_ledger to kernel/0011_forget_people
 -- =====================================================================================================================
 
 -- Which steps of which sets this vault has had, with the content hash each had when it ran.
@@ -884,10 +915,52 @@ CREATE TABLE vaultry_publication (
   mark     TEXT NOT NULL CHECK (length(mark) = 16)
 ) STRICT;
 
+-- secret opens the values in the audit log that are about the row; it goes when the person is forgotten.
+CREATE TABLE vaultry_row_keys (
+  table_name TEXT NOT NULL,
+  row_key    TEXT NOT NULL,
+  secret     TEXT NOT NULL CHECK (length(secret) = 43),
+  PRIMARY KEY (table_name, row_key)
+) STRICT, WITHOUT ROWID;
+
+-- Ids and times only. Kept when the vault is set back, so that nobody comes back with an earlier state.
+CREATE TABLE vaultry_forgotten (
+  table_name   TEXT NOT NULL,
+  row_key      TEXT NOT NULL,
+  forgotten_at TEXT NOT NULL CHECK (length(forgotten_at) = 24),
+  -- when the register outside the vault knew of it
+  told_at      TEXT CHECK (length(told_at) = 24),
+  -- when what was freed in the file had been overwritten
+  wiped_at     TEXT CHECK (length(wiped_at) = 24),
+  PRIMARY KEY (table_name, row_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX vaultry_forgotten_untold ON vaultry_forgotten (forgotten_at) WHERE told_at IS NULL;
+CREATE INDEX vaultry_forgotten_unwiped ON vaultry_forgotten (forgotten_at) WHERE wiped_at IS NULL;
+
 
 -- =====================================================================================================================
--- Charter blank: blank/0001_contract_views to blank/0001_contract_views
+-- Charter blank: blank/0001_contract_views to blank/0002_keep_policies_and_steps
 -- =====================================================================================================================
+
+-- What clients may do with a table of the owner's own schema, as JSON; a table that is not named here is closed.
+CREATE TABLE vaultry_policies (
+  table_name TEXT NOT NULL PRIMARY KEY CHECK (table_name <> ''),
+  declared   TEXT NOT NULL CHECK (json_type(declared) = 'object')
+) STRICT, WITHOUT ROWID;
+
+-- Which permissions a token has that acts as a role, as a JSON list.
+CREATE TABLE vaultry_roles (
+  role        TEXT NOT NULL PRIMARY KEY CHECK (role <> ''),
+  permissions TEXT NOT NULL CHECK (json_type(permissions) = 'array')
+) STRICT, WITHOUT ROWID;
+
+-- Which of the owner's own numbered files this vault has had, with the content hash each had when it ran.
+CREATE TABLE vaultry_own_steps (
+  number     INTEGER PRIMARY KEY CHECK (number > 0),
+  name       TEXT NOT NULL,
+  sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
+  applied_at TEXT NOT NULL CHECK (length(applied_at) = 24)
+) STRICT;
 
 -- A vault for a schema of one's own: nobody signs in to it until its owner says who they are, by other views.
 CREATE VIEW principals (id, email, name, active) AS SELECT NULL, NULL, NULL, NULL WHERE 0;
@@ -1867,7 +1940,7 @@ SELECT membership.member_id, matrix.permission, membership.org_id
 
 
 -- =====================================================================================================================
--- Charter band: band/0001_users_and_roles to band/0012_what_is_in_use_stays
+-- Charter band: band/0001_users_and_roles to band/0014_rights_of_one_user
 -- =====================================================================================================================
 
 -- email holds ciphertext; email_hash is the keyed hash of the normalised address.
@@ -2122,6 +2195,8 @@ CREATE TRIGGER music_pieces_title_tri_follows_delete AFTER DELETE ON music_piece
 BEGIN
     DELETE FROM music_pieces_title_tri WHERE piece_id = OLD.id;
 END;
+CREATE INDEX idx_music_pieces_title_order ON music_pieces (title COLLATE NOCASE, id, is_archived) WHERE deleted_at IS NULL;
+CREATE INDEX idx_music_pieces_numbers ON music_pieces (catalog_number, id) WHERE catalog_number IS NOT NULL;
 
 CREATE VIRTUAL TABLE music_pieces_fts USING fts5(
     piece_id UNINDEXED, title, subtitle, notes, tokenize = 'porter unicode61 remove_diacritics 2'
@@ -2260,6 +2335,7 @@ WHEN OLD.status IN ('RETURNED', 'LOST', 'DAMAGED') AND NEW.status IS NOT OLD.sta
 BEGIN
     SELECT RAISE(ABORT, 'invalid_transition: returned, lost and damaged are final');
 END;
+CREATE INDEX idx_music_assignments_assigned_at ON music_assignments (assigned_at, id);
 
 CREATE TABLE venues (
     id TEXT PRIMARY KEY NOT NULL,
@@ -2555,29 +2631,33 @@ SELECT held.user_id, held.role_id, r.type
   FROM user_roles AS held JOIN roles AS r ON r.id = held.role_id
  WHERE held.expires_at IS NULL OR held.expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now');
 
--- Somebody without a role has what the public has. A super administrator passes every check.
-CREATE VIEW held_permissions (user_id, permission) AS
-SELECT held.user_id, p.name
-  FROM held_roles AS held
+-- A permission by its own name, and `x.y.all` by that of every narrower scope of the same action.
+CREATE VIEW permission_names (permission_id, name) AS
+SELECT id, name FROM permissions
+UNION ALL
+SELECT p.id, substr(p.name, 1, length(p.name) - 3) || narrower.column1
+  FROM permissions AS p
+  JOIN (VALUES ('section'), ('assigned'), ('own'), ('public')) AS narrower
+ WHERE p.scope = 'all';
+
+-- By the roles that count now; a super administrator passes every check; somebody without a role has what the public has.
+CREATE VIEW grants (principal_id, permission, scope) AS
+SELECT u.id, p.name, ''
+  FROM users AS u
+  JOIN held_roles AS held ON held.user_id = u.id
   JOIN role_permissions AS rp ON rp.role_id = held.role_id
-  JOIN permissions AS p ON p.id = rp.permission_id
-UNION
-SELECT held.user_id, p.name FROM held_roles AS held JOIN permissions AS p WHERE held.type = 'SUPER_ADMIN'
-UNION
-SELECT u.id, p.name
+  JOIN permission_names AS p ON p.permission_id = rp.permission_id
+ WHERE u.deleted_at IS NULL
+UNION ALL
+SELECT u.id, p.name, ''
+  FROM users AS u
+  JOIN held_roles AS held ON held.user_id = u.id AND held.type = 'SUPER_ADMIN'
+  JOIN permission_names AS p
+ WHERE u.deleted_at IS NULL
+UNION ALL
+SELECT u.id, p.name, ''
   FROM users AS u
   JOIN roles AS r ON r.type = 'PUBLIC'
   JOIN role_permissions AS rp ON rp.role_id = r.id
-  JOIN permissions AS p ON p.id = rp.permission_id
- WHERE NOT EXISTS (SELECT 1 FROM held_roles AS held WHERE held.user_id = u.id);
-
--- `x.y.all` stands for every narrower scope of the same action.
-CREATE VIEW grants (principal_id, permission, scope) AS
-SELECT held.user_id, held.permission, ''
-  FROM held_permissions AS held JOIN users AS u ON u.id = held.user_id AND u.deleted_at IS NULL
-UNION
-SELECT held.user_id, substr(held.permission, 1, length(held.permission) - 3) || narrower.column1, ''
-  FROM held_permissions AS held
-  JOIN users AS u ON u.id = held.user_id AND u.deleted_at IS NULL
-  JOIN (VALUES ('section'), ('assigned'), ('own'), ('public')) AS narrower
- WHERE held.permission GLOB '*.*.all';
+  JOIN permission_names AS p ON p.permission_id = rp.permission_id
+ WHERE u.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM held_roles AS held WHERE held.user_id = u.id);

@@ -22,7 +22,6 @@ VaultError                 internal             our fault; detail goes to the lo
 |- MigrationFailed         migration_failed     a step failed; names the step and why
 """
 
-
 Details = str | list[dict[str, str]]
 """What an error says beyond its message: a text, or a list of what there is to choose from."""
 
@@ -74,6 +73,16 @@ class Forbidden(VaultError):
     """The caller is known and lacks the right."""
 
     code = "forbidden"
+
+
+class PermissionMissing(Forbidden):
+    """The caller has none of the permissions that open this. permissions: those; () where none does."""
+
+    def __init__(self, message: str, permissions: tuple[str, ...], *, code: str | None = None) -> None:
+        """As of every error."""
+        needed = f"needs one of: {', '.join(permissions)}" if permissions else None
+        super().__init__(message, code=code, details=needed)
+        self.permissions = permissions
 
 
 class NotFound(VaultError):

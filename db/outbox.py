@@ -44,11 +44,15 @@ class OutboxRow:
     attempts: int
 
 
-def enqueue(tx: WriteTx, kind: str, payload: Mapping[str, Any], now: Moment) -> str:
-    """Add an effect, due at once; its id. kind: chooses the sender, such as `mail`. payload: what JSON can hold."""
+def enqueue(tx: WriteTx, kind: str, payload: Mapping[str, Any], now: Moment, *, due_at: str | None = None) -> str:
+    """Add an effect; its id. kind: chooses the sender, such as `mail`. payload: what JSON can hold.
+
+    due_at: before which it is not tried, None = at once.
+    """
     effect_id = now.new_id()
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    tx.insert("vaultry_outbox", id=effect_id, kind=kind, payload=text, created_at=now.text, next_attempt_at=now.text)
+    tx.insert("vaultry_outbox", id=effect_id, kind=kind, payload=text, created_at=now.text,
+              next_attempt_at=due_at or now.text)  # fmt: skip
     return effect_id
 
 

@@ -48,3 +48,15 @@ def find_principal(tx: ReadTx, email: str, email_lookup: str, scope: str) -> Pri
         "SELECT permission FROM grants WHERE principal_id = :id AND scope IN (:scope, '')", id=found["id"], scope=scope
     )
     return Principal(found["id"], "person", scope, frozenset(row[0] for row in held), found["id"], email, found["name"])
+
+
+_ANYWHERE = """
+SELECT 1 FROM principals AS p JOIN grants AS g ON g.principal_id = p.id
+ WHERE p.email IN (:email, :email_lookup) AND p.active LIMIT 1
+"""
+
+
+def belongs_here(tx: ReadTx, email: str) -> bool:
+    """Whether somebody active with this verified address holds anything in the vault, in whichever scope."""
+    lookup = tx.value("SELECT personal_lookup(:email)", email=email)
+    return tx.value(_ANYWHERE, email=email, email_lookup=lookup) is not None

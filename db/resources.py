@@ -31,8 +31,21 @@ class Policy:
         return self.permission is None or principal.may(self.permission)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchIndex:
+    """A full-text index of a column. table: the FTS5 table, which has a column of that name.
+
+    key: its column that holds the row's primary key; '' = its rowid is the row's. The rowids of a table whose key is
+    text may be renumbered by VACUUM, so the index of such a table names a column.
+    """
+
+    table: str
+    key: str = ""
+
+
 Supply = Callable[[Principal, Moment], SqlValue]
 Values = dict[str, SqlValue]
+Check = Callable[[WriteTx, Principal, Row | None, Values, Moment], None]
 
 
 def _no_rule(tx: WriteTx, principal: Principal, old: Row | None, new: Values, now: Moment) -> None:
@@ -50,8 +63,8 @@ class Resource:
     masks: columns that read as NULL unless one of their policies holds for the row.
     hidden: columns that do not exist for clients. personal: columns that are ciphertext in the file.
     redacted: further columns whose values stay out of the audit log, such as tokens that open a door.
-    json: columns that hold JSON text, besides those whose field is a list or an object. search: full-text indexes:
-    the FTS5 table for a column, which has a column of that name and whose rowid is the row's.
+    json: columns that hold JSON text, besides those whose field is a list or an object.
+    search: full-text indexes, by the column they are of.
     check: a rule beyond SQL, run in the transaction before the row is written (old is None on insert); may raise
     and may change `new`.
     """
@@ -70,5 +83,5 @@ class Resource:
     personal: frozenset[str] = frozenset()
     redacted: frozenset[str] = frozenset()
     json: frozenset[str] = frozenset()
-    search: Mapping[str, str] = field(default_factory=dict[str, str])
-    check: Callable[[WriteTx, Principal, Row | None, Values, Moment], None] = _no_rule
+    search: Mapping[str, SearchIndex] = field(default_factory=dict[str, SearchIndex])
+    check: Check = _no_rule

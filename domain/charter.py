@@ -1,6 +1,6 @@
 """What a charter is: an application declared as data plus verbs. Knows the engine's words; no charter by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 from db.clock import Moment
 from db.fields import Field
 from db.files.declared import FileBucket
+from db.forgetting.declared import People
 from db.principal import Principal
 from db.resources import Resource
 from db.schema.migrate import FOLDER, MigrationSet, load_set
+from db.schema.schema import Schema
 from db.transaction import ReadTx, WriteTx
 
 Args = Mapping[str, Any]
@@ -31,6 +33,8 @@ class Verb:
     slug: the argument that is an address on the platform. One that writes runs while the address is held for its vault,
     to which it leads afterwards; one that reads gets `availability` besides: available, reserved or taken.
     throttled: anybody may write by it, so calls are counted by network and by vault.
+    link: the field of its rows that is a path below the vault's address; `link` beside it is the whole address.
+    ends_scope: it may end the organisation or branch in effect, whose address others can have 30 days later.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Verb:
     rows: str | None = None
     slug: str | None = None
     throttled: bool = False
+    link: str | None = None
+    ends_scope: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,20 @@ class Founding:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """How anybody opens a tenant of the charter's where the platform lets them.
+
+    verb: the name it goes by. params: the arguments and their rules. slug: the one that is to be the address.
+    founding: what the parsed arguments come to; its `owner_email` is proven before anything is made.
+    """
+
+    verb: str
+    params: Mapping[str, Field]
+    slug: str
+    founding: Callable[[Args], Founding]
+
+
+@dataclass(frozen=True, slots=True)
 class DemoFile:
     """One CSV file of the demo tenant. target: a table (rows go in as over REST) or a verb (a row is its arguments)."""
 
@@ -146,6 +166,31 @@ class Demo:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a vault takes note of people who sign in. email: normalised and proven. name: as they call themselves.
+
+    expects: whether there is anything to do for this address, as `expects(tx, email)`. enter: does it, as
+    `enter(tx, email, name, now)`; twice is once. It raises Forbidden for somebody who may not come in.
+    """
+
+    expects: Callable[[ReadTx, str], bool]
+    enter: Callable[[WriteTx, str, str | None, Moment], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSchema:
+    """What a vault says itself of the tables that its owner brought. Asked in the transaction it is to hold in.
+
+    roles: as of a charter. resources: of the tables there are; the same objects as long as nothing changed.
+    words: that policies have for what the server can fill in.
+    """
+
+    roles: Callable[[ReadTx], Mapping[str, frozenset[str]]]
+    resources: Callable[[ReadTx, Schema], tuple[Resource, ...]]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Charter:
     """The application a vault runs.
 
@@ -153,10 +198,19 @@ class Charter:
     roles: permissions of each role, for tokens that act as one.
     found: fills a new vault and returns the scope (organisation or branch id) of the founding slug.
     admission: the verb by which somebody who is nobody here yet comes in, with an invitation's `token`; or None.
+    invitation: the verb that says what such a token invites to, to whoever has it: `name` and `organization`.
+    named: `named(tx, principal_id, name)` calls somebody who signed in as an outside provider does, where the charter's
+    rules let it; whether it did. None = names are the vault's own.
     demo: the tenant to try it with, if it has one. jobs: what maintenance does in each of its vaults.
     buckets: files that belong to rows. manages_files: the permission to make further buckets by hand, and to use them.
     public: what anybody may read of all vaults together. scope_of: the organisation or branch of a vault that has this
-    address, or None; every charter with a verb that writes an address has it. imports: files it can be filled from.
+    address, or None; every charter with a verb that writes an address has it. has_scope: whether an organisation or
+    branch is there; every charter with a verb that ends one has it. imports: files it can be filled from.
+    registration: how anybody opens a tenant; None = operators alone do.
+    own_schema: of a charter without resources, whose vaults belong to whoever brings the tables.
+    people: whom its rows are about, and how one person is forgotten. unaudited: `table` or `table.column` whose changes
+    leave no row in the audit log. audit_years: how long rows of the audit log are kept; None = for good.
+    arrival: what the vault does when somebody has proved an address by signing in; None = nothing.
     """
 
     name: str
@@ -166,6 +220,8 @@ class Charter:
     roles: Mapping[str, frozenset[str]]
     found: Callable[[WriteTx, Founding, Moment], str]
     admission: str | None = None
+    invitation: str | None = None
+    named: Callable[[WriteTx, str, str], bool] | None = None
     demo: Demo | None = None
     jobs: tuple[CharterJob | CharterCount, ...] = ()
     buckets: tuple[FileBucket, ...] = ()
@@ -173,12 +229,27 @@ class Charter:
     migrations: Path | None = None
     public: tuple[PublicList, ...] = ()
     scope_of: Callable[[ReadTx, str], str | None] | None = None
+    has_scope: Callable[[ReadTx, str], bool] | None = None
+    registration: Registration | None = None
     imports: tuple[RowImport, ...] = ()
+    own_schema: OwnSchema | None = None
+    people: People | None = None
+    unaudited: frozenset[str] = frozenset()
+    audit_years: int | None = None
+    arrival: Arrival | None = None
 
     @property
     def migration_sets(self) -> tuple[MigrationSet, ...]:
         """The steps of every set. Raises MigrationFailed for a set that is not there."""
         return tuple(load_set(name, FOLDER if name == KERNEL else self.migrations or FOLDER) for name in self.sets)
+
+    def roles_at(self, tx: ReadTx) -> Mapping[str, frozenset[str]]:
+        """Permissions of each role in the vault of the transaction."""
+        return self.roles if self.own_schema is None else self.own_schema.roles(tx)
+
+    def resources_at(self, tx: ReadTx, schema: Schema) -> tuple[Resource, ...]:
+        """The tables that REST reaches in the vault of the transaction, which has this schema."""
+        return self.resources if self.own_schema is None else self.own_schema.resources(tx, schema)
 
     def resource(self, table: str) -> Resource | None:
         """The declaration for a table, or None when REST does not reach it."""
@@ -187,3 +258,12 @@ class Charter:
     def verb(self, name: str) -> Verb | None:
         """The verb of that name, or None."""
         return next((verb for verb in self.verbs if verb.name == name), None)
+
+    def roles_hint(self, permissions: Collection[str], tx: ReadTx | None = None) -> str | None:
+        """Which roles have one of the permissions, in words for whoever lacks them; None where no role has.
+
+        tx: of a vault that may have roles of its own.
+        """
+        roles = self.roles if tx is None else self.roles_at(tx)
+        found = [role for role, held in roles.items() if not held.isdisjoint(permissions)]
+        return f"roles that have it: {', '.join(found)}" if found else None

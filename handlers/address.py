@@ -1,19 +1,30 @@
-"""A verb that gives something of its vault an address: held before, given or freed after. Knows no charter's rule.
+"""A verb that gives something of its vault an address, or ends what has one. Knows no charter's rule.
 
 The registry is another database than the vault. So the address is held first, then the vault commits, then whoever
 looks into the vault settles it: this process, or `names` of maintenance when this one died in between. Nobody else can
 have the address meanwhile, and what the vault has written keeps it.
+
+What ends is marked first in the same way, and its address is looked at 30 days later: free if nothing has it by then.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from db.clock import Moment, timestamp_ms
 from db.errors import CommitUnknown, Conflict, Invalid, Unavailable, VaultError
 from db.registry.directory import VaultEntry
 from db.registry.maintenance_runs import REGISTRY, ask_for_run
-from db.registry.slug_reservations import WRITE_SECONDS, Reservation, reserve_slug, settle_reservation
+from db.registry.slug_reservations import (
+    WRITE_SECONDS,
+    Reservation,
+    mark_slugs,
+    reserve_slug,
+    scope_led_to,
+    settle_mark,
+    settle_reservation,
+)
 from db.registry.slugs import normalise_slug
 from db.transaction import Actor, WriteTx
 from handlers.call import Call
@@ -60,12 +71,52 @@ def with_address(
             settle_address(services, entry, held, services.clock(), frees=not unsure)
 
 
+def ending_address(services: Services, entry: VaultEntry, call: Call, write: Callable[[], Reply]) -> Reply:
+    """The reply of a write that may end what the request's address leads to. Raises what the write raises."""
+    marks = services.registry_write(lambda tx: mark_slugs(tx, entry.id, entry.scope, call.now), _ACTOR, call.now)
+    try:
+        reply = write()
+    except CommitUnknown:
+        raise
+    except Exception:
+        _unmark(services, entry, marks)
+        raise
+    _unmark(services, entry, marks)
+    return reply
+
+
+def _unmark(services: Services, entry: VaultEntry, marks: Sequence[Reservation]) -> None:
+    """Take the marks off what is still there: the write was refused, or only tried."""
+    # As above: a mark that stays behind is settled by maintenance, and takes no address from anybody.
+    with suppress(VaultError, sqlite3.Error):
+        if marks and _is_there(services, entry, entry.scope):
+            now = services.clock()
+            for mark in marks:
+                services.registry_write(partial(settle_mark, mark=mark, scope=entry.scope, gone=False), _ACTOR, now)
+
+
+def _is_there(services: Services, entry: VaultEntry, scope: str) -> bool:
+    charter = services.charter(entry)
+    if charter.has_scope is None:
+        raise AssertionError(f"{charter.name} has a verb that ends an address, and does not say what is there")
+    find = charter.has_scope
+    with services.quiet_vault(entry) as vault:
+        return vault.read(lambda tx: find(tx, scope)).value
+
+
 def settle_address(services: Services, entry: VaultEntry, held: Reservation, now: Moment, *, frees: bool) -> bool:
     """Let the address lead to what of the vault has it; whether the reservation is over.
 
-    frees: an address that nothing has is freed, for its writer is done. Raises what the vault and the registry raise.
+    frees: an address that nothing has is freed, for its writer is done. One that leads into the vault already is kept
+    or freed by what is there. Raises what the vault and the registry raise.
     """
     charter = services.charter(entry)
+    leads = services.registry_read(lambda tx: scope_led_to(tx, held), current=True)
+    if leads is not None and charter.has_scope is not None:
+        # A name of the whole vault ('') is not given up by anything in it.
+        gone = leads != "" and not _is_there(services, entry, leads)
+        services.registry_write(lambda tx: settle_mark(tx, held, leads, gone=gone), _ACTOR, now)
+        return True
     if charter.scope_of is None:
         raise AssertionError(f"{charter.name} has a verb that writes an address, and does not say what has it")
     find = charter.scope_of

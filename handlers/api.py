@@ -29,4 +29,4 @@ _settings = Settings.from_env(os.environ)
 configure_log(_settings.log)
 # Mangum's protocol declares the making of a handler with any arguments, and passes these three.
 _handlers: list[Any] = [GatewayEvent]
-handler = Mangum(create_app(Services(_settings), _inline), lifespan="off", custom_handlers=_handlers)
+handler = Mangum(create_app(Services(_settings, freezes=True), _inline), lifespan="off", custom_handlers=_handlers)

@@ -20,8 +20,9 @@ from starlette.routing import Match, Route
 from db.errors import MethodNotAllowed, NotFound, TooLarge
 from db.events import emit
 from db.registry.signing_keys import PUBLISHED_SECONDS, jwks
+from db.stores.directory import DirectoryStore
 from handlers import rest, verbs
-from handlers.auth.routes import AUTH_ROUTES, CALLBACK, AuthRoute
+from handlers.auth.routes import AUTH_ROUTES, CALLBACK, INVITATION_ROUTES, AuthRoute
 from handlers.call import Call
 from handlers.d1.routes import PREFIX as D1
 from handlers.d1.routes import ROUTES as D1_ROUTES
@@ -55,6 +56,7 @@ _EXPOSED = (
     # of files, and of uploads in parts
     "Accept-Ranges",
     "Content-Disposition",
+    "x-access-reason",
     "Tus-Extension",
     "Tus-Max-Size",
     "Tus-Resumable",
@@ -80,6 +82,7 @@ PUBLIC = {
     "/public/v1/slugs/{slug}": "check_name",
     "/public/v1/{charter}/{verb}": "show_list",
 }
+REGISTER = "/public/v1/{charter}/{verb}"
 SHOWN_PATH_CHARACTERS = 200
 
 
@@ -91,29 +94,34 @@ class Streamed:
     package: str
 
 
-def create_app(services: Services, run: Run) -> Starlette:
-    """The application over the services of this process."""
+def create_app(services: Services, run: Run, run_sql: Run | None = None) -> Starlette:
+    """The application over the services of this process. run_sql: for what is below `/client/v4`, by default as all."""
 
     def route(path: str, serve: Serve | Streamed, *methods: str) -> Route:
+        chosen = run_sql if run_sql is not None and path.startswith(D1) else run
+
         async def endpoint(request: Request) -> Response:
-            return await _respond(services, run, serve, path, request)
+            return await _respond(services, chosen, serve, path, request)
 
         return Route(path, endpoint, methods=list(methods))
 
     tables = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS")
+    by_sql = [route(f"{D1}{known.path}", _named(known, "d1"), *known.methods) for known in D1_ROUTES]
     routes = [
-        # First, for most requests are for rows, and routes are tried in turn.
+        # First, for most requests are for rows or by SQL, and routes are tried in turn, 1 us each.
         route(ROWS, rest.serve_table, *tables),
+        *by_sql,
         route("/healthz", _health, "GET"),
         route("/.well-known/jwks.json", _jwks, "GET"),
-        *(route(known, _described(module, name), "GET") for known, (module, name) in DESCRIPTIONS.items()),
+        *(route(known, _described(module, name), *_methods(name)) for known, (module, name) in DESCRIPTIONS.items()),
         *(route(known, _public(name), "GET") for known, name in PUBLIC.items()),
+        route(REGISTER, _register, "POST"),
         route("/{vault}/rest/v1/rpc/{verb}", verbs.serve_verb, *tables),
         *(route(f"/{{vault}}/auth/v1/{known.path}", _signing_in(known), known.method) for known in AUTH_ROUTES),
+        *(route(f"/{{vault}}/{known.path}", _signing_in(known), known.method) for known in INVITATION_ROUTES),
         route(f"/auth/v1/{CALLBACK.path}", _signing_in(CALLBACK), CALLBACK.method),
         route("/{vault}/auth/v1/.well-known/jwks.json", _jwks, "GET"),
         *(route(f"{STORAGE}{known.path}", _named(known, "storage"), *known.methods) for known in STORAGE_ROUTES),
-        *(route(f"{D1}{known.path}", _named(known, "d1"), *known.methods) for known in D1_ROUTES),
     ]
 
     async def unrouted(request: Request, _: Exception) -> Response:
@@ -135,6 +143,18 @@ def _public(name: str) -> Serve:
         return handler(services, call)
 
     return serve
+
+
+def _methods(name: str) -> tuple[str, ...]:
+    """The methods a description takes; HEAD comes with GET."""
+    return ("GET", "OPTIONS") if name == "serve_rest" else ("GET",)
+
+
+def _register(services: Services, call: Call) -> Reply:
+    """Open a tenant on request, loaded as the others."""
+    from handlers.registering import register
+
+    return register(services, call)
 
 
 def _described(module: str, name: str) -> Serve:
@@ -197,7 +217,7 @@ async def _respond(services: Services, run: Run, serve: Serve | Streamed, path: 
             method=request.method,
             url_path=request.scope["path"],
             path=request.path_params,
-            query=query_of(request.scope["query_string"]),
+            query=query_of(request.scope["query_string"], services.settings.query_parameters),
             headers=_headers(request, body),
             body=body,
             request_id=request_id,
@@ -229,7 +249,8 @@ def _serve(serve: Serve, services: Services, call: Call) -> Reply:
         if counts:
             call.beside.append(services.aside(lambda: services.tell_requests(counts)))
     finally:
-        wait(call.beside)
+        if call.beside:
+            wait(call.beside)
     for done in call.beside:
         done.result()
     return reply
@@ -335,9 +356,9 @@ def _d1_error(reply: Reply) -> Reply:
 
 
 def _middleware(services: Services) -> list[Middleware]:
-    quick, origins = Middleware(QuickReads, services=services), services.settings.cors_origins
+    quick, origins = _quick_ways(services), services.settings.cors_origins
     if not origins:
-        return [quick]
+        return quick
     return [
         Middleware(
             CORSMiddleware,
@@ -347,8 +368,18 @@ def _middleware(services: Services) -> list[Middleware]:
             expose_headers=list(_EXPOSED),
             max_age=600,
         ),
-        quick,
+        *quick,
     ]
+
+
+def _quick_ways(services: Services) -> list[Middleware]:
+    """What answers reads before all routing: only where a look is a matter of microseconds, which over a network it is
+    not."""
+    if not isinstance(services.site.store, DirectoryStore):
+        return []
+    from handlers.d1.quick_query import QuickQueries  # here: on Lambda the store is never a folder
+
+    return [Middleware(QuickReads, services=services), Middleware(QuickQueries, services=services)]
 
 
 def configure_log(form: str) -> None:

@@ -22,7 +22,9 @@ from db.archive.file import ArchiveWriter, manifest_text, member_list
 from db.archive.passphrase import wrap_under
 from db.archive.trust import KIND, public_key_of, sign_manifest
 from db.audit.imported import audit_head, audit_lines
+from db.errors import Conflict
 from db.files.keys import file_objects, files_prefix
+from db.forgetting.ledger import forgotten_here
 from db.history.difference import opened_file
 from db.history.points import Point, current_database_file, database_file_at, find_point
 from db.log.fetch import fetch_each
@@ -73,8 +75,8 @@ class Archived:
 def write_archive(services: Services, entry: VaultEntry, target: Path, wish: Wish, done: Done = _unheard) -> Archived:
     """Write the archive of a vault to the new file `target`. done: told how many more bytes of content are in it.
 
-    Raises Invalid `passphrase_short`, `lookup_differs`, and what reading the vault raises. Trust the file when this
-    has returned.
+    Raises Invalid `passphrase_short`, `lookup_differs`, Conflict `people_forgotten`, and what reading the vault raises.
+    Trust the file when this has returned.
     """
     now = services.clock()
     signer = services.registry_read(lambda tx: current_signer(tx, services.keyring, now))
@@ -131,6 +133,7 @@ def _database(
         point = current_database_file(vault, state)
     else:
         point = find_point(vault.log, wish.at)
+        _refuse_remembering(vault, point)
         database_file_at(vault.log, point.txid, state)
     cipher = todays_cipher(services, vault)
     personal = personal_columns(services, entry) if wish.passphrase is None else {}
@@ -139,6 +142,17 @@ def _database(
     vault.read_raw(lambda present, _: prepare_to_leave(state, keys, present))
     plain_file(state, leaving, cipher, personal)
     return point, leaving
+
+
+def _refuse_remembering(vault: Vault, point: Point) -> None:
+    """Raise Conflict `people_forgotten` for a point from before somebody was forgotten: they would leave with it."""
+    since = [one for one in vault.read(forgotten_here).value if one.at > point.timestamp]
+    if since:
+        raise Conflict(
+            f"{len(since)} people were forgotten since {point.timestamp}; an archive of then would remember them",
+            code="people_forgotten",
+            hint="archive the vault as it is now",
+        )
 
 
 def _add_files(services: Services, entry: VaultEntry, writer: ArchiveWriter, done: Done) -> None:

@@ -31,6 +31,7 @@ from db.vault.opening import create_vault
 from domain.charters import CHARTERS
 from handlers.archiving import AUDIT, DATABASE, FILES, OPEN, VERSION, key_place
 from handlers.fleet.scratch import Run, drop_scratch, list_before_making, scratch_run
+from handlers.forgetting import forgetting, known_forgotten
 from handlers.services import Services
 
 Done = Callable[[int], object]
@@ -106,6 +107,9 @@ def import_archive(
         try:
             _put_files(services, reader, members, vault_id, run, now)
             with services.pool.use(vault_id, lambda: create_vault(services.site, vault_id, kind, path)) as vault:
+                # An archive of an earlier day, of a vault of this platform that has forgotten people since.
+                settle = forgetting(charter, known_forgotten(services, old), now)
+                vault.write(settle, actor, now)
                 state = vault.read_raw(lambda connection, _: read_schema_state(connection)).value
             told = content["vault"]
             new = NewVault(vault_id, charter.name, told["name"], slug, told["scope"], state.numbers)

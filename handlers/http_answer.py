@@ -12,7 +12,7 @@ from db.errors import TooLarge
 from db.events import Event
 from handlers.reply import Reply
 
-QUERY_PARAMETERS = 1000
+QUERY_PARAMETERS = 1_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _WITHOUT_LENGTH = (204, 304)
 
@@ -33,11 +33,11 @@ def request_id_of(given: str, now: Moment) -> str:
     return given if _REQUEST_ID.fullmatch(given) else now.new_id()
 
 
-def query_of(text: bytes) -> list[tuple[str, str]]:
-    """Names and values of a query string. Raises TooLarge."""
+def query_of(text: bytes, most: int = QUERY_PARAMETERS) -> list[tuple[str, str]]:
+    """Names and values of a query string. most: parameters. Raises TooLarge."""
     count = text.count(b"&") + 1
-    if count > QUERY_PARAMETERS:
-        raise TooLarge(f"got {count} query parameters, the limit is {QUERY_PARAMETERS}")
+    if count > most:
+        raise TooLarge(f"got {count} query parameters, the limit is {most}")
     return parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True)
 
 

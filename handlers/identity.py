@@ -1,6 +1,6 @@
 """Who is calling: from the Authorization header to a principal inside one vault. Knows tokens; not routes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -112,8 +112,8 @@ def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Cha
     """What the caller may do in the scope of this request, as the vault says at this very commit."""
     if identity.token is not None:
         role = identity.token.role
-        every = frozenset[str]().union(*charter.roles.values())
-        held = every if role is None else charter.roles.get(role, frozenset())
+        roles = charter.roles_at(tx)
+        held = frozenset[str]().union(*roles.values()) if role is None else roles.get(role, frozenset())
         return Principal(None, identity.kind, entry.scope, held, f"token:{identity.token.id}")
     if identity.kind == "guest":
         return guest(entry.scope)
@@ -125,12 +125,10 @@ def principal_of(tx: ReadTx, identity: Identity, entry: VaultEntry, charter: Cha
     return Principal(None, "person", entry.scope, frozenset(), f"account:{identity.account_id}", identity.email)
 
 
-def reachable(charter: Charter, identity: Identity) -> Mapping[str, Resource]:
-    """The resources of a charter by table, without those an API token was not given."""
+def reachable(resources: Iterable[Resource], identity: Identity) -> Mapping[str, Resource]:
+    """Resources by table, without those an API token was not given."""
     token = identity.token
-    return {
-        resource.table: resource for resource in charter.resources if token is None or token.may_read(resource.table)
-    }
+    return {resource.table: resource for resource in resources if token is None or token.may_read(resource.table)}
 
 
 def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
@@ -143,17 +141,36 @@ def actor_of(identity: Identity, call: Call, verb: str) -> Actor:
 
 def identify_token(services: Services, call: Call) -> Identity:
     """The API token a request brings, wherever it leads. Raises NotAuthenticated, also without one."""
+    return _by_api_token(services, api_token_in(call), call)
+
+
+def api_token_in(call: Call) -> str:
+    """The text of the API token a request brings, known or not. Raises NotAuthenticated without one."""
     token = _bearer(call)
     if token is None or not token.startswith(API_TOKEN):
         raise NotAuthenticated("this needs an API token: `Authorization: Bearer vlt_...`", code="no_authorization")
-    return _by_api_token(services, token, call)
+    return token
 
 
 def _by_api_token(services: Services, token: str, call: Call) -> Identity:
-    found = services.registry_read(lambda tx: find_api_token(tx, token, call.now))
+    found = _found_token(services, token, call)
     if token_use_is_stale(found, call.now):
         call.beside.append(services.aside(lambda: _record_use(services, found, call)))
     return Identity("operator" if found.kind == "operator" else "token", token=found)
+
+
+def _found_token(services: Services, token: str, call: Call) -> ApiToken:
+    """The record of the token, which another process may have made a moment ago. Raises NotAuthenticated."""
+
+    def find(tx: ReadTx) -> ApiToken:
+        return find_api_token(tx, token, call.now)
+
+    try:
+        return services.registry_read(find)
+    except NotAuthenticated as error:
+        if error.code != "token_invalid" or not services.may_look_again(call.now.ms):
+            raise
+    return services.registry_read(find, current=True, since=call.began)
 
 
 def _for_vault(identity: Identity, entry: VaultEntry) -> Identity:

@@ -1,7 +1,7 @@
 """What the commands about a vault's past share: what may be shown of it. Knows charters."""
 
 from db.audit.redaction import Redaction
-from db.audit.trail import REDACTED
+from db.forgetting.sealing import REDACTED
 from db.history.difference import RowChange
 from db.history.row_effects import Effect
 from db.history.row_writes import key_names

@@ -49,7 +49,7 @@ def _attempt(
 ) -> Migrated:
     try:
         # A kind without sets opens the vault as it is.
-        vault = open_vault(services.site, vault_id, Kind((), kind.redacted))
+        vault = open_vault(services.site, vault_id, Kind((), kind.redacted, kind.unaudited, kind.forgettable))
         try:
             due = tuple(str(step) for step in _due(vault, kind.sets))
         finally:

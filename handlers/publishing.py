@@ -6,6 +6,7 @@ vault, or a round of maintenance. Done twice or by two at once it comes to the s
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from db.principal import guest
 from db.publication import publication_mark
@@ -16,6 +17,8 @@ from db.vault.vault import FIRST_UNCONSTRAINED, Vault
 from domain.charter import Charter
 from handlers.services import Services
 
+# The registry is everybody's: no vault has more lines than so many in one list of it.
+LINES = 10_000
 _ACTOR = Actor("system", "system", "", "publish")
 
 
@@ -52,12 +55,13 @@ def _mark(tx: ReadTx, charter: Charter) -> str | None:
 
 
 def _lines(services: Services, tx: ReadTx, charter: Charter) -> Mapping[str, Iterable[PublicLine]]:
-    """Every public list of the vault, as a guest gets it."""
+    """Every public list of the vault, as a guest gets it; of a very long one the beginning."""
     lists: dict[str, list[PublicLine]] = {}
     for known in charter.public:
         verb = charter.verb(known.verb)
         if verb is None:
             raise AssertionError(f"{charter.name} declares {known.verb} public, and has no such verb")
         rows = verb.run(tx, guest(""), {}, services.clock())
-        lists[list_name(charter, known.verb)] = [public_line(row, known.order, known.slug) for row in rows]
+        shown = islice(rows, LINES)
+        lists[list_name(charter, known.verb)] = [public_line(row, known.order, known.slug) for row in shown]
     return lists

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from db.errors import Forbidden, NotFound
+from db.errors import Forbidden, NotFound, PermissionMissing
 from db.principal import Principal
 from db.resources import Resource
 from db.rest import run as rest
@@ -11,6 +11,7 @@ from db.rest.request import ReadRequest, parse_request
 from db.transaction import ReadTx, WriteTx
 from handlers.call import Call
 from handlers.identity import Identity, identify_at_rest, principal_of, reachable
+from handlers.own_schema import charter_of
 from handlers.reply import Reply
 from handlers.rest_reply import allow_reply, read_reply, unchanged_reply, write_reply
 from handlers.services import Services
@@ -24,9 +25,9 @@ def serve_table(services: Services, call: Call) -> Reply:
     identity = identify_at_rest(services, call, entry)
     table = call.path["table"]
     charter = services.charter(entry)
-    resources = reachable(charter, identity)
     if call.method == "OPTIONS":
-        return allow_reply(_methods(resources, table))
+        declared = charter_of(services, entry)
+        return allow_reply(_methods(reachable(declared.resources, identity), table))
     limits = services.settings.rest_limits
     request = parse_request(call.method, table, call.query, call.headers, call.body, limits)
     with services.vault(entry) as vault:
@@ -40,8 +41,9 @@ def serve_table(services: Services, call: Call) -> Reply:
                     return unchanged_reply(tag).with_headers(("x-d1-bookmark", here))
 
             def read(tx: ReadTx) -> rest.RestAnswer:
-                principal = principal_of(tx, identity, entry, charter)
-                return rest.read(tx, principal, resources, services.schema(vault, tx), cut, call.now, limits)
+                principal, schema = principal_of(tx, identity, entry, charter), services.schema(vault, tx)
+                resources = reachable(charter.resources_at(tx, schema), identity)
+                return rest.read(tx, principal, resources, schema, cut, call.now, limits)
 
             answer = vault.read(read, call.freshness)
             mark = mark_of(question, answer.bookmark)
@@ -49,7 +51,16 @@ def serve_table(services: Services, call: Call) -> Reply:
         _check_token_writes(identity, table)
 
         def write(tx: WriteTx, principal: Principal) -> Reply:
-            done = rest.write(tx, principal, resources, services.schema(vault, tx), request, call.now, limits)
+            schema = services.schema(vault, tx)
+            resources = reachable(charter.resources_at(tx, schema), identity)
+            try:
+                done = rest.write(tx, principal, resources, schema, request, call.now, limits)
+            except PermissionMissing as exc:
+                verbs = (
+                    None if exc.permissions else f"rows of {table} are written by verbs; /{entry.slug}/docs has them"
+                )
+                exc.hint = charter.roles_hint(exc.permissions, tx) or verbs
+                raise
             return write_reply(done, request, call)
 
         verb = f"{call.method.lower()}.{table}"

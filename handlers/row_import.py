@@ -74,7 +74,7 @@ def import_rows(
 
 def _check_target(importing: Importing, charter: Charter, verb: Verb | None) -> None:
     if verb is None:
-        if charter.resource(importing.target) is None:
+        if charter.own_schema is None and charter.resource(importing.target) is None:
             raise NotFound(f"no table or verb {importing.target!r} to import into")
         return
     if not verb.writes:
@@ -109,11 +109,11 @@ def _import_row(
 def _insert_row(
     vault: Vault, importing: Importing, charter: Charter, tx: WriteTx, row: Mapping[str, Any], now: Moment
 ) -> None:
-    resource = charter.resource(importing.target)
-    if resource is None:
-        raise AssertionError("the target was checked")
     schema = importing.services.schema(vault, tx)
-    resources = {known.table: known for known in charter.resources}
+    resources = {known.table: known for known in charter.resources_at(tx, schema)}
+    resource = resources.get(importing.target)
+    if resource is None:
+        raise NotFound(f"no table or verb {importing.target!r} to import into")
     typed = {name: _typed(value, resource.fields.get(name)) for name, value in row.items()}
     resolved = resolve_references(tx, importing.principal, resources, schema, resource.table, typed, now)
     insert_rows(tx, importing.principal, resource, schema, [resolved], now)

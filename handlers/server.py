@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -21,12 +22,15 @@ from db.registry.directory import VaultEntry, list_vaults
 from db.transaction import Actor, WriteTx
 from domain.charter import Charter, Demo, DemoFile
 from domain.charters import CHARTERS
-from handlers.app import create_app
+from handlers.app import Run, create_app
 from handlers.jobs.scheduler import Scheduler
 from handlers.reply import Reply
 from handlers.row_import import Importing, import_rows
 from handlers.services import Services
 from handlers.tenants import Provisioned, member_of, provision
+
+if TYPE_CHECKING:
+    import uvicorn
 
 # Writers wait for the disk or the store and share a commit meanwhile: threads are what makes groups.
 REQUEST_THREADS = 64
@@ -46,12 +50,17 @@ class Person:
 
 def server_app(services: Services) -> Starlette:
     """The application with every request's work in a thread of its own, off the event loop."""
-    threads = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request")
 
-    async def in_thread(work: Callable[[], Reply]) -> Reply:
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
+    def in_threads(name: str) -> Run:
+        threads = ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix=name)
 
-    return create_app(services, in_thread)
+        async def in_thread(work: Callable[[], Reply]) -> Reply:
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+        return in_thread
+
+    # A statement may run for many seconds: whoever sends none of them waits for none.
+    return create_app(services, in_threads("request"), in_threads("sql"))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -75,11 +84,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(services: Services, listener: socket.socket) -> None:
     """Serve until interrupted; maintenance runs beside it. Open commits are finished before this returns."""
-    import uvicorn  # here: only this command needs it
-
-    config = uvicorn.Config(server_app(services), access_log=False, log_level="warning")
-    server = uvicorn.Server(config)
-
+    server = http_server(services)
     upkeep = Scheduler(services)
     upkeep.start()
     send_events_to(line_writer(services.settings.log))
@@ -92,6 +97,15 @@ def serve(services: Services, listener: socket.socket) -> None:
         send_events_to(None)
 
 
+def http_server(services: Services) -> "uvicorn.Server":
+    """The server of the application, not started yet."""
+    import uvicorn  # here: only this command needs it
+
+    # VAULTRY_PROXIES decides whom a forwarded address is believed: uvicorn would believe whoever is on this machine.
+    config = uvicorn.Config(server_app(services), access_log=False, log_level="warning", proxy_headers=False)
+    return uvicorn.Server(config)
+
+
 def line_writer(form: str) -> Callable[[str], object]:
     """Writes lines to standard error, as `configure_log` has them. form: json or text."""
     if form == "json":
@@ -99,10 +113,14 @@ def line_writer(form: str) -> Callable[[str], object]:
 
     def write(line: str) -> None:
         now = time.time()
-        second = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-        sys.stderr.write(f"{second},{int(now * 1000) % 1000:03d} INFO {line}\n")
+        sys.stderr.write(f"{_second(int(now))},{int(now * 1000) % 1000:03d} INFO {line}\n")
 
     return write
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def is_empty(services: Services) -> bool:

@@ -3,15 +3,18 @@
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from db.clock import Moment, system_moment
-from db.errors import CommitUnknown, Conflict, NotFound, VaultError
+from db.errors import CommitUnknown, Conflict, NotFound, RateLimited, VaultError
+from db.forgetting.declared import Subject
+from db.forgetting.ledger import untold
 from db.keyring import KeyRing
+from db.memory_limit import limit_memory
 from db.outbox import next_delivery
 from db.personal import REDACTED_COLUMNS as PERSONAL_KEYS
 from db.publication import publication_mark
@@ -32,12 +35,14 @@ from db.vault.pool import VaultPool
 from db.vault.vault import FIRST_UNCONSTRAINED, Answer, Freshness, Vault, VaultOptions
 from domain.charter import Charter
 from domain.charters import CHARTERS, declare_charter
+from handlers.d1.at_once import CallsAtOnce
 from handlers.kept_answers import KeptAnswers
 from handlers.read_throttle import ReadThrottle
 from handlers.request_counter import RequestCounter
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
+    from handlers.d1.access import Access
     from handlers.d1.jobs import DatabaseJobs
     from handlers.mail import MailSender
 
@@ -47,6 +52,9 @@ REGISTRY_ID = "registry"
 # may take to reach another process.
 REGISTRY_LOOK_MS = 2_000
 ENTRIES_KEPT = 1_000
+# Looks at the registry's log, in a minute, for API tokens that its local copy does not know: made-up ones must not
+# cost a call to the store each. Beyond them a token counts when the copy has it.
+TOKEN_LOOKS = 60
 # Source: the published keys are cacheable for longer; an unknown key id is looked up at once.
 KEYS_MS = 300_000
 _SYSTEM = Actor("system", "system", "", "registry.begin")
@@ -55,10 +63,18 @@ _COUNTING = Actor("system", "system", "", "requests.count")
 
 
 class Services:
-    """The state of one process. clock: the moment now."""
+    """The state of one process. clock: the moment now. freezes: it stands still between requests, as on Lambda."""
 
-    def __init__(self, settings: Settings, *, readers: int = 1, clock: Callable[[], Moment] = system_moment) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        readers: int = 1,
+        clock: Callable[[], Moment] = system_moment,
+        freezes: bool = False,
+    ) -> None:
         self.settings = settings
+        self.freezes = freezes
         self.clock = clock
         for further in settings.further_charters:
             declare_charter(*further)
@@ -78,10 +94,17 @@ class Services:
         self._schemas: dict[str, tuple[tuple[int, int], Schema]] = {}
         # By slug, with the bookmark of the registry at which it was read.
         self._entries: dict[str, tuple[str, VaultEntry]] = {}
+        # Accesses by SQL: by account, database and digest of the token, with the bookmark of the registry as above.
+        self.entered: dict[tuple[str, str, str], tuple[str, Access]] = {}
+        # Hashes of vault and statements.
+        self.sql_that_wrote: set[int] = set()
         # The mark of each vault whose public lines this process knows to be published.
         self._published: dict[str, str] = {}
         self.public_reads = ReadThrottle(settings.public_reads)
         self.public_pages = KeptAnswers()
+        self._token_looks = ReadThrottle(TOKEN_LOOKS)
+        self.sql_calls = CallsAtOnce()
+        limit_memory(settings.sql_memory_bytes)
 
     def close(self) -> None:
         """Tell what was counted and close every vault; nobody may be at work any more."""
@@ -145,6 +168,14 @@ class Services:
             self._looked_ms = now_ms
         return answer
 
+    def may_look_again(self, now_ms: int) -> bool:
+        """Whether the registry may be looked at for a token that its copy does not know; the look is counted."""
+        try:
+            self._token_looks.take("", now_ms)
+        except RateLimited:
+            return False
+        return True
+
     def registry_write(self, work: Callable[[WriteTx], T], actor: Actor, now: Moment, since: int | None = None) -> T:
         """What `work` returned in a durable commit of the registry. since: as in `Vault.write`."""
         return self.registry.write(work, actor, now, since).value
@@ -172,11 +203,15 @@ class Services:
 
         None also when it is time for a look at the registry's log. It is not counted.
         """
+        bookmark, entry = self._entries.get(slug, ("", None))
+        return entry if entry is not None and bookmark == self.held_bookmark() else None
+
+    def held_bookmark(self) -> str | None:
+        """Where the registry stands in this process; None when it is time for a look at its log."""
         registry = self._registry
         if registry is None or self.clock().ms - self._looked_ms >= REGISTRY_LOOK_MS:
             return None
-        bookmark, entry = self._entries.get(slug, ("", None))
-        return entry if bookmark == registry.bookmark else None
+        return registry.bookmark
 
     def tell_requests(self, counts: Counter[str]) -> None:
         """Add counted requests to the registry's totals; those it cannot take now wait."""
@@ -203,7 +238,8 @@ class Services:
     def kind(self, charter: Charter) -> Kind:
         """Migration sets and redacted columns of vaults with this charter."""
         hidden = {f"{known.table}.{name}" for known in charter.resources for name in known.personal | known.redacted}
-        return Kind(charter.migration_sets, frozenset(hidden) | PERSONAL_KEYS)
+        values: Mapping[str, Subject] = {} if charter.people is None else charter.people.values
+        return Kind(charter.migration_sets, frozenset(hidden) | PERSONAL_KEYS, charter.unaudited, values)
 
     @property
     def registry_kind(self) -> Kind:
@@ -220,18 +256,17 @@ class Services:
             except VaultError as error:
                 error.bookmark = vault.bookmark
                 raise
-            changed = vault.head.txid > before
-            if changed:
-                self._ask_for_delivery(vault)
+            if vault.head.txid > before:
+                self._see_to_effects(vault, entry)
             # The first use of a vault makes good what a process that died may have left.
-            if changed or vault.id not in self._published:
+            elif vault.id not in self._published:
                 self.publish(vault, entry)
 
     @contextmanager
     def quiet_vault(self, entry: VaultEntry) -> Generator[Vault]:
         """The open vault for the length of a block of maintenance, which looks after effects itself."""
-        kind = self.kind(self.charter(entry))
-        with self.pool.use(entry.id, lambda: open_vault(self.site, entry.id, kind)) as vault:
+        charter = self.charter(entry)
+        with self.pool.use(entry.id, lambda: open_vault(self.site, entry.id, self.kind(charter))) as vault:
             yield vault
 
     def keys(self, wanted: str | None, since: int | None = None) -> VerificationKeys:
@@ -267,7 +302,9 @@ class Services:
         from handlers.delivery import deliver_outbox  # as `sender`
 
         deliver_outbox(vault, self.sender, self.clock())
-        self._ask_for_delivery(vault)
+        # The next round over all vaults finds the effects too.
+        with suppress(VaultError, sqlite3.Error):
+            self._ask_for_delivery(vault, vault.read(next_delivery, FIRST_UNCONSTRAINED).value)
 
     def publish(self, vault: Vault, entry: VaultEntry) -> None:
         """Bring what the vault lets anybody read into the registry, unless this process knows that it is there."""
@@ -277,27 +314,59 @@ class Services:
         # not by every read while the registry takes no writes.
         self._published.setdefault(vault.id, "")
         with suppress(VaultError, sqlite3.Error):
-            mark = vault.read(publication_mark, FIRST_UNCONSTRAINED).value or ""
-            if mark != self._published.get(vault.id):
-                from handlers.publishing import publish_if_changed  # here: most requests change nothing public
+            self._publish(vault, entry, vault.read(publication_mark, FIRST_UNCONSTRAINED).value)
 
-                publish_if_changed(self, vault, entry)
-                self._published[vault.id] = mark
+    def _publish(self, vault: Vault, entry: VaultEntry, marked: str | None) -> None:
+        mark = marked or ""
+        if mark != self._published.get(vault.id):
+            from handlers.publishing import publish_if_changed  # here: most requests change nothing public
+
+            publish_if_changed(self, vault, entry)
+            self._published[vault.id] = mark
+
+    def _see_to_effects(self, vault: Vault, entry: VaultEntry) -> None:
+        """After a commit: have done outside the vault what it asks for there. Maintenance makes good what fails.
+
+        One look at the vault for all of it, since most commits ask for nothing: three take 60 us more.
+        """
+        charter = self.charter(entry)
+
+        def asked(tx: ReadTx) -> tuple[str | None, bool, str | None]:
+            forgotten = charter.people is not None and bool(untold(tx))
+            return next_delivery(tx), forgotten, publication_mark(tx) if charter.public else None
+
+        self._published.setdefault(vault.id, "")
+        with suppress(VaultError, sqlite3.Error):
+            waiting, forgotten, mark = vault.read(asked, FIRST_UNCONSTRAINED).value
+            # What was written is durable, whatever becomes of each of these.
+            with suppress(VaultError, sqlite3.Error):
+                self._ask_for_delivery(vault, waiting)
+            if forgotten:
+                with suppress(VaultError, sqlite3.Error):
+                    self._tell_forgotten(vault)
+            if charter.public:
+                self._publish(vault, entry, mark)
+
+    def _tell_forgotten(self, vault: Vault) -> None:
+        """Have the register outside the vault know who was forgotten in it."""
+        from handlers.forgetting import tell_register  # here: it happens a few times in a year
+
+        tell_register(self, vault)
 
     def _discard_copies(self, vault_id: str) -> None:
         discard_copies(self.site.cache, vault_id)
 
-    def _ask_for_delivery(self, vault: Vault) -> None:
-        """Have maintenance look at the vault's outbox when something waits in it: it may be closed by then."""
-        # What was written is durable, whatever becomes of this: the next round over all vaults finds the effects too.
-        with suppress(VaultError, sqlite3.Error):
-            waiting = vault.read(next_delivery, FIRST_UNCONSTRAINED).value
-            if waiting is None:
-                return
-            now = self.clock()
-            at = max(waiting, now.later(seconds=1))
-            if not self.registry_read(lambda tx: is_asked_for(tx, vault.id, "outbox", at)):
-                self.registry_write(lambda tx: ask_for_run(tx, vault.id, "outbox", at), _DELIVERY, now)
+    def _ask_for_delivery(self, vault: Vault, waiting: str | None) -> None:
+        """Have maintenance look at the vault's outbox when something waits in it: it may be closed by then.
+
+        waiting: when the first of it is due.
+        """
+        if waiting is None:
+            return
+        now = self.clock()
+        at = max(waiting, now.later(seconds=1))
+        if not self.registry_read(lambda tx: is_asked_for(tx, vault.id, "outbox", at)):
+            self.registry_write(lambda tx: ask_for_run(tx, vault.id, "outbox", at), _DELIVERY, now)
 
     def _open_registry(self) -> Vault:
         try:

@@ -16,6 +16,7 @@ from db.errors import Invalid
 from db.key_pairs import ALGORITHMS, ES256
 from db.registry.sign_in_settings import is_redirect
 from db.rest.limits import LIMITS, Limits
+from handlers.http_answer import QUERY_PARAMETERS
 from handlers.local_secret import local_secret
 from handlers.store_address import store_bucket, store_endpoint, store_folder
 
@@ -108,6 +109,14 @@ class Settings:
         default=5_500_000,
         metadata=_about("Longest answer to raw SQL; Lambda itself answers with 6 MiB at most", "bytes", low=1024),
     )
+    sql_memory_bytes: int = field(
+        metadata=_about(
+            "Most memory SQLite may take in this process, over all vaults; what needs more is refused",
+            "bytes",
+            default="1 GiB; on Lambda half of the function's memory",
+            low=2**26,
+        ),
+    )
     file_bytes: int = field(
         default=50 * 2**20,
         metadata=_about("Longest file over storage; a bucket may take less", "bytes", low=1024, high=5 * 2**30),
@@ -142,6 +151,39 @@ class Settings:
         default=LIMITS.regex_ms,
         metadata=_about("Longest time the regular expressions of one request may take", "ms", high=60_000),
     )
+    rest_filters: int = field(
+        default=LIMITS.filters, metadata=_about("Most comparisons in one request over REST", "comparisons", high=500)
+    )
+    rest_logic_depth: int = field(
+        default=LIMITS.logic_depth,
+        metadata=_about(
+            "Most `and(...)` and `or(...)` inside each other, and brackets of a full-text query", "levels", high=50
+        ),
+    )
+    rest_select_items: int = field(
+        default=LIMITS.select_items,
+        metadata=_about("Most columns and embeds that one request over REST selects", "items", high=2_000),
+    )
+    rest_embeds: int = field(
+        default=LIMITS.embeds, metadata=_about("Most embeds in one request over REST", "embeds", high=50)
+    )
+    rest_order_terms: int = field(
+        default=LIMITS.order_terms, metadata=_about("Most columns of one `order`", "terms", high=100)
+    )
+    rest_json_steps: int = field(
+        default=LIMITS.json_steps, metadata=_about("Most arrows into the JSON of one column", "steps", high=100)
+    )
+    rest_pattern_characters: int = field(
+        default=LIMITS.pattern_characters,
+        metadata=_about("Longest regular expression over REST", "characters", high=10_000),
+    )
+    rest_search_words: int = field(
+        default=LIMITS.search_words, metadata=_about("Most words of one full-text query", "words", high=200)
+    )
+    query_parameters: int = field(
+        default=QUERY_PARAMETERS,
+        metadata=_about("Most parameters in the query string of any request", "parameters", high=10_000),
+    )
     rest_aggregates: str = field(
         default="on", metadata=_about("Whether REST answers `count() sum() avg() min() max()`: `on` or `off`", "word")
     )
@@ -169,6 +211,15 @@ class Settings:
     public_vault_writes: int = field(
         default=100,
         metadata=_about("Most writes that anybody may make, in an hour, to one vault", "writes", high=1_000_000),
+    )
+    registrations: int = field(
+        default=0,
+        metadata=_about(
+            "Most tenants that anybody may open over HTTP, in a day, all together; 0: operators alone open tenants",
+            "tenants",
+            low=0,
+            high=1_000_000,
+        ),
     )
     put_timeout_ms: int = field(
         default=5_000,
@@ -201,9 +252,6 @@ class Settings:
         ),
     )
     access_token_s: int = field(default=900, metadata=_about("Life of an access token", "seconds", low=60, high=86_400))
-    refresh_token_days: int = field(
-        default=30, metadata=_about("Life of a refresh token that is not used", "days", high=400)
-    )
     cors_origins: tuple[str, ...] = field(
         default=(),
         metadata=_about(
@@ -294,6 +342,7 @@ class Settings:
         values.setdefault("base_url", "http://127.0.0.1:8000")
         values.setdefault("issuer", values["base_url"])
         values.setdefault("log", "json" if on_lambda else "text")
+        values.setdefault("sql_memory_bytes", int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 2048)) * 2**19)
         values.setdefault("cache", Path(_LAMBDA_CACHE) if on_lambda else _cache_folder(folder, values["store"]))
         if "mail" not in values:
             values["mail"] = f"folder:{_local(folder, 'MAIL') / 'outbox'}"
@@ -319,6 +368,14 @@ class Settings:
             regex_ms=self.rest_regex_ms,
             aggregates=self.rest_aggregates == "on",
             plans=self.rest_plans == "on",
+            filters=self.rest_filters,
+            logic_depth=self.rest_logic_depth,
+            select_items=self.rest_select_items,
+            embeds=self.rest_embeds,
+            order_terms=self.rest_order_terms,
+            json_steps=self.rest_json_steps,
+            pattern_characters=self.rest_pattern_characters,
+            search_words=self.rest_search_words,
         )
 
     @property

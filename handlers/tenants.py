@@ -29,7 +29,9 @@ from db.vault.opening import create_vault
 from db.vault.vault import Vault
 from domain.charter import Founding
 from domain.charters import CHARTERS
+from handlers.forgetting import settling
 from handlers.identity import Identity, principal_of
+from handlers.own_schema import charter_of
 from handlers.services import Services
 
 
@@ -72,8 +74,10 @@ def provision(
     return Provisioned(entry, sign_in_link(services, entry.slug, token))
 
 
-def prepare_vault(services: Services, charter_name: str, founding: Founding, actor: Actor, now: Moment) -> NewVault:
-    """A new vault, founded, that has yet to enter the directory.
+def prepare_vault(
+    services: Services, charter_name: str, founding: Founding, actor: Actor, now: Moment, vault_id: str | None = None
+) -> NewVault:
+    """A new vault, founded, that has yet to enter the directory. vault_id: of the vault; None = a new one.
 
     Raises Invalid, Conflict (the slug is taken).
     """
@@ -81,12 +85,12 @@ def prepare_vault(services: Services, charter_name: str, founding: Founding, act
         raise Invalid(f"got charter {charter_name!r}, wanted one of: {', '.join(CHARTERS)}", field="charter")
     charter = CHARTERS[charter_name]
     _require_free(services, founding.slug)
-    kind, vault_id = services.kind(charter), now.new_id()
-    with services.pool.use(vault_id, lambda: create_vault(services.site, vault_id, kind)) as vault:
+    kind, new_id = services.kind(charter), vault_id or now.new_id()
+    with services.pool.use(new_id, lambda: create_vault(services.site, new_id, kind)) as vault:
         scope = vault.write(lambda tx: charter.found(tx, founding, now), actor, now).value
     numbers = schema_numbers(kind.sets)
     digest = expected_digest(kind.sets, tuple(numbers.items()))
-    return NewVault(vault_id, charter.name, founding.name, founding.slug, scope, numbers, schema_hash=digest)
+    return NewVault(new_id, charter.name, founding.name, founding.slug, scope, numbers, schema_hash=digest)
 
 
 def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | None, actor: Actor) -> VaultEntry:
@@ -96,6 +100,7 @@ def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | 
     kind, vault_id = services.kind(charter), now.new_id()
     points: list[Point] = []
     with services.vault(entry) as parent:
+        settle = settling(services, charter, parent)
 
         def begin() -> Vault:
             vault, point = fork(parent, services.site, kind, vault_id, at)
@@ -104,6 +109,8 @@ def fork_tenant(services: Services, entry: VaultEntry, new_slug: str, at: str | 
 
         with services.pool.use(vault_id, begin) as vault:
             copy_contents(services.site.store, entry.id, vault, actor, now)
+            if at is not None:
+                vault.write(settle, actor, now)
             state = vault.read_raw(lambda connection, _: read_schema_state(connection)).value
     new = NewVault(
         vault_id,
@@ -142,8 +149,7 @@ def every_tenant(services: Services, status: str | None = None) -> list[VaultEnt
 
 def owner_of(services: Services, entry: VaultEntry) -> Principal:
     """The operator, acting with every permission that a role of the charter has."""
-    charter = services.charter(entry)
-    every = frozenset[str]().union(*charter.roles.values())
+    every = frozenset[str]().union(*charter_of(services, entry).roles.values())
     return Principal(None, "operator", entry.scope, every, "operator")
 
 

@@ -60,7 +60,9 @@ def _reply(
                 f"{call.path['verb']} did not return rows: select, filters, order and limit do not apply",
                 code="PGRST100",
             )
-        return _tagged(call, value_reply(value))
+        plain = value_reply(value)
+        counted = request.preferences.count is not None and value is not None
+        return _tagged(call, plain.with_headers(("Content-Range", "0-0/1")) if counted else plain)
     answer = answer_rows(tx, rows, request, limits, rows_of)
     reply = read_reply(answer, request, call)
     single = is_json_object(value) and not request.singular and request.media.content_type == reply.media_type

@@ -42,9 +42,11 @@ def serve_verb(services: Services, call: Call) -> Reply:
         take_public_write(services, call, entry)
     shaped = bool(rest) or any(name in ("accept", "prefer", "range", "if-none-match") for name, _ in call.headers)
 
-    resources: Mapping[str, Resource] = reachable(charter, identity) if shaped else {}
+    resources: Mapping[str, Resource] = reachable(charter.resources, identity) if shaped else {}
 
     def reply(vault: Vault, tx: ReadTx, principal: Principal, value: Any) -> Reply:
+        if verb.link is not None:
+            value = _linked(value, verb.link, f"{services.settings.base_url}/{entry.slug}")
         if not shaped:
             return value_reply(value)
         # Here, because most calls take what the verb returns as it is.
@@ -79,13 +81,22 @@ def serve_verb(services: Services, call: Call) -> Reply:
             return written(vault, call, identity, entry, charter, verb.name, write, rollback=wishes.rollback)
 
         wishes = parse_preferences(call.headers)
-        if verb.slug is None:
+        if verb.slug is None and not verb.ends_scope:
             return carry_out()
-        from handlers.address import with_address  # here: few verbs give an address
+        from handlers.address import ending_address, with_address  # here: few verbs give or end an address
 
         # Nobody gets a name held for a write that is not allowed.
         vault.read(lambda tx: _admitted(principal_of(tx, identity, entry, charter), verb, charter))
+        if verb.slug is None:
+            return ending_address(services, entry, call, carry_out)
         return with_address(services, entry, (verb.slug, args[verb.slug]), call, carry_out)
+
+
+def _linked(value: Any, field: str, address: str) -> Any:
+    """The rows with the whole address of what they name by a path below the vault's."""
+    if is_json_list(value):
+        return [_linked(row, field, address) for row in value]
+    return {**value, "link": f"{address}{value[field]}"}
 
 
 def value_reply(value: Any) -> Reply:
@@ -155,7 +166,6 @@ def _admitted(principal: Principal, verb: Verb, charter: Charter) -> Principal:
     if verb.allow and not principal.may(*verb.allow):
         if principal.kind == "guest":
             raise NotAuthenticated(f"sign in first: {verb.name} is not for guests")
-        roles = [role for role, held in charter.roles.items() if held.intersection(verb.allow)]
-        hint = f"roles that have it: {', '.join(roles)}" if roles else None
+        hint = charter.roles_hint(verb.allow)
         raise Forbidden(f"{verb.name} needs one of: {', '.join(verb.allow)}", hint=hint)
     return principal

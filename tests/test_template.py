@@ -115,6 +115,9 @@ def test_nothing_is_allowed_outside_the_prefix_and_nothing_there_can_be_overwrit
     assert statements["AddToTheLogs"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
     assert statements["AddPartsOfObjects"]["Condition"] == {"Bool": {"s3:ObjectCreationOperation": "false"}}
     assert statements["StageLargeObjects"]["Resource"] == {"Sub": "${Logs.Arn}/${Prefix}/staging/*"}
+    # Outside the folder of the logs: what clients put there replaces no commit.
+    assert statements["TakeInImports"]["Resource"] == {"Sub": "${Logs.Arn}/${Prefix}/imports/*"}
+    assert actions(statements["TakeInImports"]) == {"s3:PutObject"}
 
 
 def test_a_listing_that_names_a_prefix_must_name_ours(statements):

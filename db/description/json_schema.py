@@ -6,6 +6,7 @@ from typing import Any
 from db.description.tables import DescribedColumn, DescribedTable
 from db.description.verbs import DescribedVerb
 from db.fields import Choice, Day, Email, Field, Flag, Instant, Integer, JsonObject, ListOf, Text, Url, is_json_list
+from db.policies.column_value import ColumnValue, JsonValue
 
 __all__ = ["Shape", "column_shape", "fields_shape", "result_shape", "returned_shape", "row_shape", "rule_shape"]
 
@@ -30,6 +31,15 @@ _RESULTS: Mapping[str, Shape] = {
     "any": {},
 }
 _MOST_INTEGER = 2**63 - 1
+# What a column takes that no charter declares.
+_COLUMN_VALUES: Mapping[str, Shape] = {
+    "TEXT": {"type": "string"},
+    "INTEGER": {"type": ["integer", "boolean"]},
+    "REAL": {"type": "number"},
+    "NUMERIC": {"type": ["number", "string", "boolean"]},
+    "BLOB": {"type": "string", "description": "Bytes as hex digits."},
+    "ANY": {"type": ["number", "string"]},
+}
 
 
 def row_shape(table: DescribedTable) -> Shape:
@@ -110,6 +120,10 @@ def _given(rule: Field) -> Shape:
             return {"type": "array", "items": item, "minItems": rule.minimum, "maxItems": rule.maximum}
         case JsonObject():
             return {"type": "object"}
+        case JsonValue():
+            return {"type": ["object", "array"]}
+        case ColumnValue():
+            return dict(_COLUMN_VALUES[rule.affinity])
         case _:
             return {}
 

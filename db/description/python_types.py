@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from db.description.tables import DescribedColumn, DescribedTable
 from db.description.verbs import DescribedVerb
 from db.fields import Choice, Field, Flag, Integer, JsonObject, ListOf
+from db.policies.column_value import ColumnValue, JsonValue
 
 __all__ = ["python_types"]
 
@@ -23,6 +24,7 @@ _KINDS = {
     "json": "Any",
     "any": "str | int | float",
 }
+_COLUMN_VALUES = {"INTEGER": "int | bool", "REAL": "float", "NUMERIC": "float | str | bool", "ANY": "float | str"}
 _HEAD = '''"""{title}"""
 
 from datetime import date, datetime
@@ -125,6 +127,10 @@ def _bare(rule: Field) -> str:
             return f"list[{_bare(rule.item)}]"
         case JsonObject():
             return "dict[str, Any]"
+        case JsonValue():
+            return "dict[str, Any] | list[Any]"
+        case ColumnValue():
+            return _COLUMN_VALUES.get(rule.affinity, "str")
         case _:
             return "str"
 

@@ -122,6 +122,8 @@ def _column(
     rule = resource.fields.get(column.name)
     sealed = column.name in resource.personal
     kind = _KINDS[shown_as] or ("text" if sealed else _AFFINITIES.get(column.affinity, "any"))
+    if column.affinity == "NUMERIC" and not sealed:
+        kind = "any"  # such as DATETIME, which is text as often as a number
     needed = column.not_null or (column.pk_position > 0 and (table.strict or table.without_rowid))
     return DescribedColumn(
         column.name,

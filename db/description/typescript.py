@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from db.description.tables import DescribedColumn, DescribedTable, Reference
 from db.description.verbs import DescribedVerb
 from db.fields import Choice, Email, Field, Flag, Integer, JsonObject, ListOf
+from db.policies.column_value import ColumnValue, JsonValue
 
 __all__ = ["typescript"]
 
@@ -21,6 +22,12 @@ _KINDS = {
     "flag": "boolean",
     "json": "Json",
     "any": "string | number",
+}
+_COLUMN_VALUES = {
+    "INTEGER": "number | boolean",
+    "REAL": "number",
+    "NUMERIC": "number | string | boolean",
+    "ANY": "number | string",
 }
 _RESULTS = {
     "object": "{ [key: string]: Json }",
@@ -156,6 +163,10 @@ def _bare(rule: Field) -> str:
             return f"({_bare(rule.item)})[]" if isinstance(rule.item, Choice) else f"{_bare(rule.item)}[]"
         case JsonObject():
             return "{ [key: string]: Json | undefined }"
+        case JsonValue():
+            return "{ [key: string]: Json | undefined } | Json[]"
+        case ColumnValue():
+            return _COLUMN_VALUES.get(rule.affinity, "string")
         case Email() | _:
             return "string"
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,21 @@ from db.schema.hold import SchemaHold, put_hold, read_hold
 from db.schema.migrate import MigrationSet, bring_up
 from db.schema.state import newest_numbers
 from db.sql_functions import register_functions
-from db.transaction import Actor, ReadTx
+from db.transaction import Actor, ReadTx, WriteTx
 from db.vault.database_file import write_database
 from db.vault.new_file import mark_rollback, mark_wal
 from db.vault.opening import Kind, Site, create_vault, read_audit_key
 from db.vault.vault import Vault
 
-# What a restore carries over from the present: the audit log only grows, an erased key stays erased, and what was
-# delivered once is not delivered again.
-_CARRIED = ("vaultry_audit", "vaultry_personal_keys", "vaultry_outbox")
+# What a restore carries over from the present: the audit log only grows, an erased key stays erased, what was delivered
+# once is not delivered again, and who was forgotten stays so.
+_CARRIED = (
+    "vaultry_audit",
+    "vaultry_personal_keys",
+    "vaultry_outbox",
+    "vaultry_row_keys",
+    "vaultry_forgotten",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +101,21 @@ def current_database(vault: Vault) -> tuple[bytes, Point]:
 
 
 def restore(
-    vault: Vault, site: Site, at: str, actor: Actor, sets: Sequence[MigrationSet] = (), *, hold: bool = False
+    vault: Vault,
+    site: Site,
+    at: str,
+    actor: Actor,
+    sets: Sequence[MigrationSet] = (),
+    *,
+    hold: bool = False,
+    settle: Callable[[WriteTx], object] | None = None,
 ) -> Point:
     """Bring back the state at a bookmark or time, as a new commit; the point that was restored.
 
     The audit log goes on and says so, erased keys stay erased, the outbox stays. Undo: restore the bookmark before.
     sets: of the vault; a state from before a step gets it in the same commit, so that nobody meets an old schema.
     hold: the schema stays that of the point as well, and is held there until the hold is lifted.
+    settle: what the state needs before anybody sees it, such as forgetting people again; part of the same commit.
     """
     point = find_point(vault.log, at)
     now = site.clock()
@@ -118,6 +132,8 @@ def restore(
             for table in _CARRIED:
                 _carry(writer, restored, table)
             carry_ledger(writer, restored)
+            if settle is not None:
+                settle(WriteTx(restored))
             key = read_audit_key(restored, site.keyring)
             if key is not None:
                 note: dict[str, Any] = {"bookmark": point.bookmark, "timestamp": point.timestamp}

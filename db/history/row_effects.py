@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from db.audit.trail import REDACTED
+from db.forgetting.sealing import REDACTED, is_sealed
 from db.schema.schema import Column, Schema, Table
 from db.transaction import SqlValue
 
@@ -57,8 +57,13 @@ class Effect:
 
 def parsed_note(seq: int, operation: str, table: str, row_key: str, old: str | None, new: str | None) -> RowNote:
     """The note of a row of the audit log, from its columns."""
-    was, now = (None if text is None else json.loads(text) for text in (old, new))
+    was, now = (None if text is None else _told(json.loads(text)) for text in (old, new))
     return RowNote(seq, operation, table, tuple(json.loads(row_key)), was, now)
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    """The values; what is sealed because it can be forgotten is told by kept states only."""
+    return {name: REDACTED if is_sealed(value) else value for name, value in values.items()}
 
 
 def net_effects(notes: Iterable[RowNote], schema: Schema) -> list[Effect]:

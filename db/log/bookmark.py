@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from db.errors import Invalid
 from db.log.ltx import TXID
@@ -38,6 +39,7 @@ def is_of_vault(bookmark: Bookmark, vault_id: str) -> bool:
     return bookmark.digest.startswith(_vault_half(vault_id))
 
 
+@lru_cache(maxsize=1_000)
 def _vault_half(vault_id: str) -> str:
     return hashlib.blake2b(vault_id.encode(), digest_size=8).hexdigest()
 

@@ -21,6 +21,10 @@ _ATTEMPTS = 3
 FETCHERS = ThreadPoolExecutor(max_workers=_REQUESTS, thread_name_prefix="log-fetch")
 
 
+class CutShort(StoreUnavailable):
+    """Fewer bytes came than there should be, each time they were asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """What one request asks for. whole: the part is the object. count: bytes."""
@@ -90,4 +94,4 @@ def _fetch(store: ObjectStore, part: _Part) -> bytes:
             body = store.get(part.key, op="log:get", start=part.start, limit=part.count)
         if len(body) == part.count:
             return body
-    raise StoreUnavailable(f"log:get: {part.key}: got {len(body)} of {part.count} bytes from byte {part.start} on")
+    raise CutShort(f"log:get: {part.key}: got {len(body)} of {part.count} bytes from byte {part.start} on")

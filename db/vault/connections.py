@@ -56,6 +56,12 @@ class Reader:
             self.guard.open = False
         self.head = head
 
+    def settle(self) -> None:
+        """Stand nowhere if SQLite ended the transaction, as it does without memory: the next read must not begin where
+        the write-ahead file ends, which may be a commit that is not durable yet."""
+        if not self.closed and not self.connection.in_transaction:
+            self.head = NOWHERE
+
 
 class Connections:
     """The writer and the readers of one cache folder.
@@ -106,6 +112,7 @@ class Connections:
         try:
             yield reader
         finally:
+            reader.settle()
             reader.lock.release()
 
     @contextmanager
@@ -121,6 +128,7 @@ class Connections:
             yield reader
         finally:
             if reader is not None:
+                reader.settle()
                 reader.lock.release()
 
     def _take(self) -> Reader:

@@ -72,7 +72,7 @@ _PRAGMAS: Final = frozenset(
 )
 # Full-text search asks whether somebody else wrote.
 _READABLE: Final = frozenset({"data_version", "schema_version"})
-_OPENS: Final = "personal_open"
+OPENS: Final = "personal_open"
 
 
 # Tables that SQLite makes up: they show the statements of others, the engine's marked ones among them.
@@ -137,7 +137,7 @@ class Guard:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ and first in _HIDDEN:
             return sqlite3.SQLITE_DENY
-        if action == sqlite3.SQLITE_FUNCTION and second == _OPENS and self.sealed:
+        if action == sqlite3.SQLITE_FUNCTION and second == OPENS and self.sealed:
             self.unsealing = True
             return sqlite3.SQLITE_DENY
         if self.rules is not None:

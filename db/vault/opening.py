@@ -4,13 +4,14 @@ import hashlib
 import hmac
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.clock import Moment, system_moment
 from db.errors import Conflict, Invalid, NotFound, VaultError
+from db.forgetting.declared import Subject
 from db.keyring import KeyRing
 from db.log.commit_log import SNAPSHOT_LEVEL, CommitLog
 from db.log.follower import rebuild_copy
@@ -52,12 +53,14 @@ class Site:
 class Kind:
     """What kind of vault it is. sets: migration sets in order. redacted: `table.column` kept out of the audit log.
 
-    unaudited: bookkeeping that leaves no row in it at all, as `table` or `table.column`.
+    unaudited: bookkeeping that leaves no row in it at all, as `table` or `table.column`. forgettable: `table.column`
+    that it keeps sealed, and whom each is about.
     """
 
     sets: tuple[MigrationSet, ...]
     redacted: frozenset[str] = frozenset()
     unaudited: frozenset[str] = frozenset()
+    forgettable: Mapping[str, Subject] = field(default_factory=dict[str, Subject])
 
 
 def create_vault(site: Site, vault_id: str, kind: Kind, content: Path | None = None) -> Vault:
@@ -110,7 +113,8 @@ def open_vault(site: Site, vault_id: str, kind: Kind) -> Vault:
         copy.cache.close()
         raise
     looked = began if ended else NEVER
-    vault = Vault(log, copy, _audit_key(site.keyring), kind.redacted, site.options, site.clock, looked, kind.unaudited)
+    key = _audit_key(site.keyring)
+    vault = Vault(log, copy, key, kind.redacted, site.options, site.clock, looked, kind.unaudited, kind.forgettable)
     try:
         # A step is never judged by a copy that lacks a later release's.
         vault.schema_keeper = SchemaUpkeep(kind.sets, site.clock)

@@ -5,7 +5,7 @@ commits; readers stand at a durable commit and wait for a writer only to see its
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar, cast
 from db.bounded import bounded
 from db.clock import Moment, system_moment
 from db.errors import Forbidden, Invalid, VaultError
+from db.forgetting.declared import Subject
 from db.log.bookmark import Bookmark, bookmark_of, is_of_vault
 from db.log.commit_log import CommitLog
 from db.log.follower import LogFollower
@@ -56,7 +57,7 @@ class Vault:
 
     audit_key: the key of the audit chain, from the vault's own settings; None: no audit log.
     redacted: `table.column` names whose values stay out of the audit log. unaudited: bookkeeping that leaves no row in
-    it, tables and `table.column` names.
+    it, tables and `table.column` names. forgettable: values it keeps sealed, and whom each is about.
     refusal: set while the vault takes no writes; every write raises it. looked: the `instant` before the look that
     showed the copy to stand where the log ends.
     """
@@ -71,6 +72,7 @@ class Vault:
         clock: Callable[[], Moment] = system_moment,
         looked: int = NEVER,
         unaudited: frozenset[str] = frozenset(),
+        forgettable: Mapping[str, Subject] | None = None,
     ) -> None:
         self.log = log
         self.options = options or VaultOptions()
@@ -79,7 +81,7 @@ class Vault:
         self._clock = clock
         self._follower = LogFollower(log, copy, clock, self.options.base_age_ms, looked)
         self._committer = Committer(log, copy, self._follower, clock, self.options.commit_attempts)
-        audited = Audited(audit_key, redacted, unaudited)
+        audited = Audited(audit_key, redacted, unaudited, forgettable or {})
         # Neither refers back to the vault: one that is let go without `close` must fall apart at once, writer first. A
         # writer that the garbage collector closes after the readers would fold the write-ahead file in.
         self._leader = WriteLeader(self._committer, copy, self._follower, self.options, audited)
@@ -141,7 +143,7 @@ class Vault:
                 return None
             bookmark = self._bookmark(reader.head)
             with bounded(reader.connection, is_over):
-                return Answer(work(ReadTx(reader.connection), bookmark), bookmark)
+                return Answer(work(ReadTx(reader.connection, reader.guard), bookmark), bookmark)
 
     def read_raw(self, work: Callable[[sqlite3.Connection, Head], T], at: Freshness = FIRST_PRIMARY) -> Answer[T]:
         """As `read`, without a guard: for work of the engine itself, which also gets the commit it reads at."""

@@ -5,12 +5,13 @@ Knows the queue, the guard and the audit log of the writer; not the store or the
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from db.audit.trail import AuditTrail
 from db.errors import VaultError
+from db.forgetting.declared import Subject
 from db.log.bookmark import bookmark_of
 from db.log.follower import LogFollower
 from db.vault.commit_group import Pending, TransactionLost, run_group
@@ -39,11 +40,12 @@ class SchemaWatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What the audit log shows. key, redacted, unaudited: as `Vault` takes them."""
+    """What the audit log shows. key, redacted, unaudited, forgettable: as `Vault` takes them."""
 
     key: AuditKey
     redacted: frozenset[str]
     unaudited: frozenset[str]
+    forgettable: Mapping[str, Subject]
 
 
 class WriteLeader:
@@ -132,8 +134,10 @@ class WriteLeader:
             # Whatever replaces the content makes a new writer, so the schema can have gone back only here.
             if self.schema is not None and self.schema.behind(writer):
                 raise SchemaWentBack("the schema was taken back by another process")
-            key = self._audited.key(writer)
-            trail = None if key is None else AuditTrail(writer, key, self._audited.redacted, self._audited.unaudited)
+            audited, trail = self._audited, None
+            key = audited.key(writer)
+            if key is not None:
+                trail = AuditTrail(writer, key, audited.redacted, audited.unaudited, audited.forgettable)
             guard = Guard(writer, trail)
             self._writing = (writer, guard, trail)
         return self._writing[1:]

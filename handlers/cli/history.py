@@ -10,6 +10,7 @@ from db.vault.vault import Vault
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.row_restore import refuse_row_options, restore_table
 from handlers.cli.session import living_tenant, operator, session
+from handlers.forgetting import end_sessions, settling
 from handlers.tenants import fork_tenant
 
 _AT = "A bookmark, or a moment with an offset such as 2026-05-01T19:00:00Z."
@@ -51,7 +52,8 @@ def restore(
 ) -> None:
     """Bring a vault, or rows of one table, back to how they were.
 
-    This is a new commit: history, audit log and erasures stay, and so does the outbox.
+    This is a new commit: history, audit log and erasures stay, and so does the outbox. Whoever was forgotten since is
+    forgotten again in the same commit, and everybody is signed out.
 
     Suspend the tenant first if people may be writing: what they commit until the restore goes with the rest. To undo
     it, restore the bookmark it prints.
@@ -79,13 +81,15 @@ def restore(
             note(f"{slug} goes back to {_words(point)}\nundo with: vaultry restore {slug} --at {before}")
             if not yes:
                 click.confirm("Restore?", abort=True, err=True)
-            sets = services.kind(services.charter(entry)).sets
-            restore_vault(vault, services.site, point.bookmark, operator(services, "restore"), sets)
-            after = vault.bookmark
+            charter, actor = services.charter(entry), operator(services, "restore")
+            sets, settle = services.kind(charter).sets, settling(services, charter, vault)
+            restore_vault(vault, services.site, point.bookmark, actor, sets, settle=settle)
+            after, ended = vault.bookmark, end_sessions(services, entry.id, actor)
     if as_json:
-        print_json({"restored": asdict(point), "before": before, "bookmark": after})
+        told = {"restored": asdict(point), "before": before, "bookmark": after}
+        print_json({**told, "sessions_ended": ended})
     else:
-        click.echo(f"restored; the bookmark before was {before}")
+        click.echo(f"restored; the bookmark before was {before}; {ended} sessions ended")
 
 
 @click.command()

@@ -15,7 +15,9 @@ from handlers.cli.importing import import_file
 from handlers.cli.keys import keys
 from handlers.cli.maintain import maintain
 from handlers.cli.migrate import migrate
+from handlers.cli.migrations import migrations
 from handlers.cli.outbox import outbox
+from handlers.cli.policies import policies
 from handlers.cli.providers import providers
 from handlers.cli.purge import certificates
 from handlers.cli.reference import docs_cli
@@ -38,6 +40,7 @@ COMMANDS: tuple[click.Command, ...] = (
     tenants,
     certificates,
     tokens,
+    policies,
     keys,
     sign_in,
     providers,
@@ -54,6 +57,7 @@ COMMANDS: tuple[click.Command, ...] = (
     undo,
     fork,
     migrate,
+    migrations,
     fleet,
     verify,
     maintain,

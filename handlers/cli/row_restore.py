@@ -9,12 +9,14 @@ from db.history.points import find_point
 from db.history.rehearsal import perform, rehearse
 from db.history.row_effects import Effect
 from db.history.row_restore import Wish, parse_filters, restore_rows
+from db.history.running_changes import effects_so_far
 from db.schema.hold import read_hold
 from db.schema.schema import read_schema
 from db.transaction import WriteTx
 from handlers.cli.changes import ask, change_json, note_changes
 from handlers.cli.output import note, print_json
 from handlers.cli.session import living_tenant, operator, session
+from handlers.forgetting import settling
 from handlers.looking_back import as_change, personal_columns, redaction_of, todays_cipher
 
 
@@ -29,6 +31,7 @@ def restore_table(
         with services.vault(entry) as vault:
             point, cipher = find_point(vault.log, at), todays_cipher(services, vault)
             actor, now = operator(services, f"restore.{table}"), services.clock()
+            settle = settling(services, charter, vault)
             hold = vault.read_raw(lambda connection, _: read_hold(connection)).value
             wish = Wish(table, where, delete, personal_columns(services, entry).get(table, frozenset()))
             with past_file(vault, point.txid) as path:
@@ -36,7 +39,8 @@ def restore_table(
                 with opened_file(path, cipher) as past:
 
                     def work(tx: WriteTx) -> list[Effect]:
-                        return restore_rows(tx, past, wish, now)
+                        effects = restore_rows(tx, past, wish, now)
+                        return effects_so_far(tx, read_schema(tx)) if settle(tx) else effects
 
                     expected = rehearse(vault, work, actor, now)
                     schema = vault.read(read_schema).value

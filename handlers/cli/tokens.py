@@ -8,6 +8,7 @@ from db.clock import Moment
 from db.registry.api_tokens import ApiToken, TokenReach, create_api_token, list_api_tokens, revoke_api_token
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, operator, session
+from handlers.own_schema import charter_of
 from handlers.services import Services
 from handlers.tenants import find_tenant
 from handlers.token_reach import vault_reach
@@ -74,7 +75,7 @@ def create(
             reach = TokenReach(living_tenant(services, vault).id, sql=sql, expires_at=expires)
         else:
             entry = living_tenant(services, vault)
-            charter = services.charter(entry)
+            charter = charter_of(services, entry)
             reach = vault_reach(charter, entry, role, tables, verbs, read_only=read_only, expires_at=expires)
         now = services.clock()
         plain, token = services.registry_write(

@@ -39,10 +39,10 @@ def types(slug: str, lang: str, out: Path | None, *, as_json: bool) -> None:
     with session() as services:
         entry = living_tenant(services, slug)
         charter, owner = services.charter(entry), owner_of(services, entry)
-        tables = [known.table for known in charter.resources]
         with services.vault(entry) as vault:
 
             def read(tx: ReadTx) -> Offer:
+                tables = [known.table for known in charter.resources_at(tx, services.schema(vault, tx))]
                 return described(services, vault, tx, charter, owner, tables, charter.verbs)
 
             offer = vault.read(read).value

@@ -4,6 +4,7 @@ import click
 
 from db.history.rehearsal import perform, rehearse
 from db.history.row_effects import Effect
+from db.history.running_changes import effects_so_far
 from db.history.undo import undo as undo_rows
 from db.history.undo_plan import plan_undo
 from db.schema.schema import read_schema
@@ -11,6 +12,7 @@ from db.transaction import WriteTx
 from handlers.cli.changes import ask, change_json, note_changes
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.session import living_tenant, operator, session
+from handlers.forgetting import settling
 from handlers.looking_back import as_change, redaction_of, todays_cipher
 
 
@@ -27,7 +29,7 @@ def undo(slug: str, request_id: str, *, force: bool, yes: bool, as_json: bool) -
 
     Its rows become what they were before, in one new commit, audited as the operator's doing, which can be undone in
     turn. Rows that changed since stop it and are listed. Mails already delivered and the engine's own rows stay; the
-    command says so.
+    command says so. Nobody who was forgotten comes back.
 
     Interrupted: it is undone or untouched; `vaultry history` tells which.
 
@@ -40,12 +42,13 @@ def undo(slug: str, request_id: str, *, force: bool, yes: bool, as_json: bool) -
         with services.vault(entry) as vault:
             plan = plan_undo(vault, request_id, todays_cipher(services, vault))
             actor, now = operator(services, f"undo.{request_id}"), services.clock()
+            settle = settling(services, services.charter(entry), vault)
             besides: list[str] = []
 
             def work(tx: WriteTx) -> list[Effect]:
                 done = undo_rows(tx, plan, force=force)
                 besides[:] = done.besides
-                return done.effects
+                return effects_so_far(tx, read_schema(tx)) if settle(tx) else done.effects
 
             for line in plan.left:
                 note(f"stays: {line}")

@@ -29,6 +29,10 @@ _PKCE: Mapping[str, Shape] = {"code_challenge": _TEXT, "code_challenge_method": 
 _MAILED = Exchange(_body({"email": _EMAIL}, _PKCE), _OBJECT)
 _GRANTS = ("password", "refresh_token", "pkce", "id_token")
 _GRANT = parameter("query", "grant_type", "What the session is for", {"enum": list(_GRANTS)}, required=True)
+_INVITATION = (
+    parameter("query", "token", "Of the invitation", _TEXT, required=True),
+    parameter("query", "redirect_to", "Where the session is to go in the end", _TEXT),
+)
 _ENDED = parameter("query", "scope", "Which sessions end", {"enum": ["local", "others", "global"]})
 
 EXCHANGES: Mapping[tuple[str, str], Exchange] = {
@@ -51,6 +55,10 @@ EXCHANGES: Mapping[tuple[str, str], Exchange] = {
         ),
         _SESSION,
         (_GRANT,),
+    ),
+    ("GET", "invite/accept"): Exchange(parameters=_INVITATION),
+    ("POST", "invite/accept"): Exchange(
+        _body({"token": _TEXT, "email": _EMAIL}, {"code": _TEXT, "redirect_to": _TEXT}), _OBJECT
     ),
     ("POST", "logout"): Exchange(None, None, (_ENDED,)),
     ("GET", "user"): Exchange(None, _USER),

@@ -30,7 +30,8 @@ def offer_to(services: Services, vault: Vault, tx: ReadTx, entry: VaultEntry, id
     """What the caller of a request is offered."""
     charter, token = services.charter(entry), identity.token
     principal = principal_of(tx, identity, entry, charter)
-    tables = [known.table for known in charter.resources if token is None or token.may_read(known.table)]
+    resources = charter.resources_at(tx, services.schema(vault, tx))
+    tables = [known.table for known in resources if token is None or token.may_read(known.table)]
     read_only = token is not None and token.read_only
     verbs = [verb for verb in charter.verbs if token is None or token.may_call(verb.name, writes=verb.writes)]
     offer = described(services, vault, tx, charter, principal, tables, verbs, read_only=read_only)
@@ -49,9 +50,9 @@ def described(
     read_only: bool = False,
 ) -> Offer:
     """Those of the tables and verbs that the principal may use at all."""
-    reached = frozenset(tables)
-    resources = {resource.table: resource for resource in charter.resources if resource.table in reached}
-    facts = Facts(services.schema(vault, tx), read_declared_values(tx), _notes(charter.migration_sets))
+    reached, schema = frozenset(tables), services.schema(vault, tx)
+    resources = {known.table: known for known in charter.resources_at(tx, schema) if known.table in reached}
+    facts = Facts(schema, read_declared_values(tx), _notes(charter.migration_sets))
     open_verbs = [verb for verb in verbs if not verb.allow or principal.may(*verb.allow)]
     described_tables = describe_tables(facts, resources, principal, read_only=read_only)
     known = {table.name for table in described_tables}

@@ -12,7 +12,7 @@ from typing import Any
 
 from db.description.json_schema import Shape
 from db.registry.public_lines import MAX_LINES
-from handlers.auth.routes import AUTH_ROUTES, AuthRoute
+from handlers.auth.routes import AUTH_ROUTES, INVITATION_ROUTES, AuthRoute
 from handlers.d1.routes import PREFIX as D1
 from handlers.d1.routes import ROUTES as D1_ROUTES
 from handlers.d1.routes import D1Route
@@ -23,23 +23,27 @@ from handlers.storage.routes import ROUTES, StorageRoute
 
 _OPERATORS_ONLY = ("admin/", "invite")
 # They answer with a page, or lead to one.
-_PAGES = frozenset({"link_page", "authorize"})
+_PAGES = frozenset({"link_page", "invitation_page", "authorize"})
+_FORM = "application/x-www-form-urlencoded"
 _TEXT: Shape = {"type": "string"}
 _OBJECT: Shape = {"type": "object"}
 _COUNT: Shape = {"type": "integer", "minimum": 1}
 _ANYTHING: Shape = {"*/*": {}}
 _ERRORS = {status: ref("responses", "Error") for status in ("4XX", "5XX")}
+_PAGE_ERRORS = {status: answer("What went wrong", _ANYTHING) for status in ("4XX", "5XX")}
 # Shared between documents: nobody changes one.
 Paths = Mapping[str, Mapping[str, Any]]
 
 
 @cache
 def auth_paths(*, operator: bool) -> Paths:
-    """The routes below `/auth/v1`. operator: those for operators too."""
+    """The routes of signing in. operator: those for operators too."""
     paths: dict[str, dict[str, Any]] = {}
     for route in AUTH_ROUTES:
         if operator or not route.path.startswith(_OPERATORS_ONLY):
             paths.setdefault(f"/auth/v1/{route.path}", {})[route.method.lower()] = _auth(route)
+    for route in INVITATION_ROUTES:
+        paths.setdefault(f"/{route.path}", {})[route.method.lower()] = _auth(route)
     paths["/auth/v1/.well-known/jwks.json"] = {"get": _keys("auth_keys")}
     return paths
 
@@ -116,8 +120,16 @@ def public_paths() -> Paths:
     listed = _get("public_list", "A page of a list over all vaults of a charter.", answer("The lines", lines))
     named = _get("public_name", "Whether an address is free.", answer("Whether, and why not", content(_OBJECT)))
     list_path, name_path = f"{PUBLIC}/{{charter}}/{{verb}}", f"{PUBLIC}/slugs/{{slug}}"
+    opened = {
+        **_named("public", "POST", "register", "handlers.registering", "register"),
+        "requestBody": {"required": True, "content": content(_OBJECT)},
+        "responses": {"201": answer("It is there", content(_OBJECT)), "202": answer("A code was mailed"), **_ERRORS},
+    }
     return {
-        list_path: {"get": {**listed, "tags": ["public"], "parameters": [*_in_path(list_path), *paged]}},
+        list_path: {
+            "get": {**listed, "tags": ["public"], "parameters": [*_in_path(list_path), *paged]},
+            "post": {**opened, "parameters": _in_path(list_path)},
+        },
         name_path: {"get": {**named, "tags": ["public"], "parameters": _in_path(name_path)}},
     }
 
@@ -161,13 +173,16 @@ def _auth(route: AuthRoute) -> Shape:
     known = EXCHANGES.get((route.method, route.path), Exchange(_OBJECT if route.method in ("POST", "PUT") else None))
     page = route.module in _PAGES
     result = None if known.result is None else _ANYTHING if page else content(known.result)
+    media = _FORM if route.module == "invitation_page" else "application/json"
     done = answer("Done", result)
+    # A page says what went wrong on a page.
+    errors = _PAGE_ERRORS if route.module == "invitation_page" else _ERRORS
     further = {"3XX": answer("Elsewhere")} if page or route.path == "verify" else {}
     return {
         **_named("auth", route.method, route.path, f"handlers.auth.{route.module}", route.function),
         "parameters": [*_in_path(route.path), *known.parameters],
-        **({"requestBody": {"required": True, "content": content(known.body)}} if known.body else {}),
-        "responses": {"204" if result is None else "200": done, **further, **_ERRORS},
+        **({"requestBody": {"required": True, "content": content(known.body, media)}} if known.body else {}),
+        "responses": {"204" if result is None else "200": done, **further, **errors},
     }
 
 

@@ -1,19 +1,21 @@
 """`/openapi.json`, `/{vault}/openapi.json` and `/{vault}/rest/v1/`: the descriptions. Authenticates and answers."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from db.description.openapi2 import openapi2
 from db.errors import NotAcceptable
+from db.registry.directory import VaultEntry
 from db.rest.preconditions import parse_preconditions, tag_of
 from db.rest.preferences import check_profile
 from db.transaction import ReadTx
 from handlers.call import Call
 from handlers.description.document import VERSION, platform_document, vault_document
 from handlers.description.offer import Offer, offer_to
-from handlers.identity import identify
+from handlers.identity import Identity, identify, identify_at_rest
 from handlers.reply import Reply
-from handlers.rest_reply import VARY
+from handlers.rest_reply import VARY, allow_reply
 from handlers.services import Services
 
 _OPENAPI_2 = "application/openapi+json"
@@ -35,18 +37,23 @@ def serve_vault(services: Services, call: Call) -> Reply:
 
 def serve_rest(services: Services, call: Call) -> Reply:
     """The description of tables and verbs as PostgREST gives it. Raises NotAcceptable PGRST106, PGRST107."""
+    if call.method == "OPTIONS":
+        identify_at_rest(services, call, services.entry(call.path["vault"]))
+        return allow_reply(("GET", "HEAD"))
     check_profile(call.headers)
     _check_accept(call)
-    name, offer, bookmark = _offered(services, call)
+    name, offer, bookmark = _offered(services, call, identify_at_rest)
     about = {"title": name, "description": _REST_NOTE, "version": VERSION}
     document = openapi2(about, f"/{call.path['vault']}/rest/v1", offer.tables, offer.verbs)
     return _reply(call, document, f"{_OPENAPI_2}; charset=utf-8").with_headers(("x-d1-bookmark", bookmark))
 
 
-def _offered(services: Services, call: Call) -> tuple[str, Offer, str]:
+def _offered(
+    services: Services, call: Call, identified: Callable[[Services, Call, VaultEntry], Identity] = identify
+) -> tuple[str, Offer, str]:
     """The vault's name, what the caller is offered, and the bookmark of the commit that says so."""
     entry = services.entry(call.path["vault"])
-    identity = identify(services, call, entry)
+    identity = identified(services, call, entry)
     with services.vault(entry) as vault:
 
         def read(tx: ReadTx) -> Offer:

@@ -46,7 +46,7 @@ class Brought:
 
 def open_as_is(site: Site, vault_id: str, kind: Kind) -> Vault:
     """The vault without any step applied, whatever is due. Raises as `open_vault`."""
-    return open_vault(site, vault_id, Kind((), kind.redacted, kind.unaudited))
+    return open_vault(site, vault_id, Kind((), kind.redacted, kind.unaudited, kind.forgettable))
 
 
 def look(vault: Vault, known: Mapping[str, int] | None = None) -> Looked:

@@ -6,6 +6,7 @@ from functools import partial
 
 from db.registry.standings import StandingGroup, standing_alike, standing_groups
 from db.schema.state import expected_digest
+from domain.charters import CHARTERS
 from handlers.fleet.target import Stand, release_target
 from handlers.services import Services
 
@@ -16,8 +17,9 @@ _NAMED = 20
 class PlanLine:
     """Vaults that stand alike. steps: that they lack. stand: against this release.
 
-    drift: whether the schema is another than these steps make; None when nobody knows (no hash was reported, or the
-    vaults are ahead of this release). examples: slugs or ids, of a group that drifts or is held all up to twenty.
+    drift: whether the schema is another than these steps make; None when nobody knows (no hash was reported, the vaults
+    are ahead of this release, or their owners bring their own tables). examples: slugs or ids, of a group that drifts
+    or is held all up to twenty.
     """
 
     charter: str
@@ -40,7 +42,9 @@ def fleet_plan(services: Services, charter: str | None = None) -> list[PlanLine]
         sets = target.sets[group.charter]
         stand = target.stand(group.charter, group.numbers) or "ahead"
         expected = expected_digest(sets, tuple(sorted(group.numbers.items())))
-        known = expected is not None and group.schema_hash is not None
+        # A schema that its owner brings has no such thing.
+        declared = CHARTERS[group.charter].own_schema is None
+        known = declared and expected is not None and group.schema_hash is not None
         drift = group.schema_hash != expected if known else None
         lacked = (step for found in sets for step in found.steps[group.numbers.get(found.name, 0) :])
         steps = tuple(map(str, lacked)) if stand == "due" else ()

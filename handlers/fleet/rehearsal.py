@@ -157,7 +157,7 @@ def _fork(services: Services, run: Run, known: Standing, fork_id: str) -> Vault:
     kind = services.kind(CHARTERS[known.charter])
     try:
         with closing(open_as_is(run.site, known.vault_id, kind)) as vault:
-            return fork(vault, run.site, Kind((), kind.redacted, kind.unaudited), fork_id)[0]
+            return fork(vault, run.site, Kind((), kind.redacted, kind.unaudited, kind.forgettable), fork_id)[0]
     finally:
         run.forget_copy(known.vault_id)
 

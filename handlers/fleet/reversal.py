@@ -25,6 +25,7 @@ from handlers.fleet.one_vault import FAILURES, Failure, failure_of, open_as_is
 from handlers.fleet.scratch import Run, scratch_run
 from handlers.fleet.status import rollout_or_last
 from handlers.fleet.target import named_standing
+from handlers.forgetting import settling
 from handlers.services import Services
 from handlers.vault_state import VaultState, record_state, vault_state
 
@@ -149,7 +150,8 @@ def _revert_one(services: Services, actor: Actor, run: Run, way: Way) -> Reverte
         with closing(open_as_is(run.site, way.vault_id, kind)) as vault:
             need = need_of(vault, way)
             if need == "revert":
-                restore(vault, run.site, way.bookmark, actor, hold=True)
+                settle = settling(services, CHARTERS[way.charter], vault)
+                restore(vault, run.site, way.bookmark, actor, hold=True, settle=settle)
             # As every process with this release finds it from now on.
             vault.refusal = held_refusal(vault, kind.sets)
             return Reverted(way, need, vault_state(vault))

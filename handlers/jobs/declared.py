@@ -12,7 +12,7 @@ from db.transaction import WriteTx
 from db.vault.vault import Vault
 from domain.charter import CharterCount, CharterJob
 from domain.charters import CHARTERS
-from handlers.jobs import audit, contents, files, names, sweep, upkeep
+from handlers.jobs import audit, contents, files, names, people, sweep, upkeep
 from handlers.jobs.job import DUE_AT, Job, Record, Report, Work
 from handlers.services import Services
 
@@ -90,6 +90,14 @@ PLATFORM_JOBS: tuple[Job, ...] = (
         contents.count,
         "Count rows, bytes and commits.",
         record=contents.record_count,
+    ),
+    Job(
+        "people",
+        _DAY_S,
+        "vault",
+        people.tend_people,
+        "Register who was forgotten, overwrite what they left in the file, prune old audit rows.",
+        open_every_s=_MINUTE_S,
     ),
     Job("integrity", 7 * _DAY_S, "vault", contents.check, "Let SQLite check tables, indexes and references."),
     Job("optimise", 7 * _DAY_S, "vault", contents.optimise, "Renew the query planner's figures where they are off."),

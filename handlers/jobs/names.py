@@ -13,7 +13,7 @@ from handlers.services import Services
 
 
 def settle(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
-    """Look into the vault of each address that was held a minute ago and still is.
+    """Look into the vault of each address that was held a minute ago and still is, or given up 30 days ago.
 
     One that nothing has is freed only after an hour: until then its writer may be under way.
     """
@@ -31,7 +31,9 @@ def settle(services: Services, vault: Vault, entry: VaultEntry | None, now: Mome
             continue
         counts["settled" if done else "held"] += 1
     report: dict[str, int | str] = {name: number for name, number in counts.items() if number}
-    if services.registry_read(next_reservation) is not None:
+    oldest = services.registry_read(next_reservation)
+    # The round of every hour comes in time for what is given up in some weeks.
+    if oldest is not None and oldest <= now.text:
         report[DUE_AT] = now.later(seconds=HELD_SECONDS if counts["held"] else AFTER_SECONDS)
     return report
 

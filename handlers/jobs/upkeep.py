@@ -13,6 +13,7 @@ from db.registry.directory import VaultEntry
 from db.registry.email_codes import purge_codes
 from db.registry.factors import purge_challenges
 from db.registry.one_time_links import purge_links
+from db.registry.registrations import purge_registrations
 from db.registry.security_alerts import purge_alerts
 from db.registry.sessions import purge_sessions
 from db.registry.sign_in_flows import purge_flows
@@ -80,6 +81,7 @@ def forget_expired(services: Services, vault: Vault, entry: VaultEntry | None, n
     if entry is None:
         purges |= {
             "codes": purge_codes,
+            "registrations": purge_registrations,
             "links": purge_links,
             "sessions": purge_sessions,
             "flows": purge_flows,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db.audit.trail import REDACTED
+from db.forgetting.sealing import REDACTED
 from db.history.points import current_database
 from db.stores.directory import DirectoryStore
 from db.transaction import SqlValue, WriteTx
