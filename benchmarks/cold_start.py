@@ -22,7 +22,7 @@ from db.transaction import Actor, WriteTx
 from domain.charter import Founding
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import owner_of, provision
+from handlers.tenant.provisioning import owner_of, provision
 from tests.fault_proxy import FaultProxy, fault_proxy, serial_depth
 from tests.lambda_runtime import http_event
 from tests.moto_s3 import MotoS3, clean_environment, moto_s3

@@ -16,14 +16,14 @@ from db.schema.migrate import MigrationSet, Step
 from db.transaction import Actor, WriteTx
 from db.vault.opening import Kind
 from domain.charter import Charter
-from handlers.bulk_provisioning import Line, provision_lines
-from handlers.drills import drill_vault
 from handlers.fleet.one_vault import open_as_is
 from handlers.fleet.rollout import Wish, begin_or_resume, work_on
 from handlers.fleet.scratch import scratch_run
 from handlers.fleet.status import fleet_status
 from handlers.services import Services
 from handlers.settings import Settings
+from handlers.tenant.bulk_provisioning import Line, provision_lines
+from handlers.upkeep.drills import drill_vault
 
 CHARTER = "choir"
 DRILLS = 200

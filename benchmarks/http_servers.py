@@ -38,7 +38,7 @@ from db.transaction import Actor
 from domain.charter import Founding
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.moto_s3 import clean_environment
 
 GET, LIST, POST = "GET one row", f"list {LISTED} rows with an embed", "POST one row"

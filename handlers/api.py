@@ -11,8 +11,8 @@ gc.disable()
 from mangum import Mangum  # noqa: E402
 
 from handlers.app import configure_log, create_app  # noqa: E402
-from handlers.gateway_event import GatewayEvent  # noqa: E402
-from handlers.reply import Reply  # noqa: E402
+from handlers.http.gateway_event import GatewayEvent  # noqa: E402
+from handlers.http.reply import Reply  # noqa: E402
 from handlers.services import Services  # noqa: E402
 from handlers.settings import Settings  # noqa: E402
 

@@ -21,16 +21,17 @@ from db.errors import MethodNotAllowed, NotFound, TooLarge
 from db.events import emit
 from db.registry.signing_keys import PUBLISHED_SECONDS, jwks
 from db.stores.directory import DirectoryStore
-from handlers import rest, verbs
 from handlers.auth.routes import AUTH_ROUTES, CALLBACK, INVITATION_ROUTES, AuthRoute
-from handlers.call import Call
 from handlers.d1.routes import PREFIX as D1
 from handlers.d1.routes import ROUTES as D1_ROUTES
 from handlers.d1.routes import D1Route
-from handlers.errors import error_reply
-from handlers.http_answer import Served, body_of, headers_of, query_of, request_id_of
-from handlers.quick_read import ROWS, QuickReads
-from handlers.reply import Reply
+from handlers.http.answer import Served, body_of, headers_of, query_of, request_id_of
+from handlers.http.call import Call
+from handlers.http.errors import error_reply
+from handlers.http.reply import Reply
+from handlers.rest import tables as rest
+from handlers.rest import verbs
+from handlers.rest.quick_read import ROWS, QuickReads
 from handlers.services import Services
 from handlers.storage.routes import PREFIX as STORAGE
 from handlers.storage.routes import ROUTES as STORAGE_ROUTES
@@ -139,7 +140,7 @@ def _public(name: str) -> Serve:
     """A handler of what is public, loaded as those of signing in are."""
 
     def serve(services: Services, call: Call) -> Reply:
-        handler = cast("Serve", getattr(import_module("handlers.public"), name))
+        handler = cast("Serve", getattr(import_module("handlers.public.lists"), name))
         return handler(services, call)
 
     return serve
@@ -152,7 +153,7 @@ def _methods(name: str) -> tuple[str, ...]:
 
 def _register(services: Services, call: Call) -> Reply:
     """Open a tenant on request, loaded as the others."""
-    from handlers.registering import register
+    from handlers.public.registering import register
 
     return register(services, call)
 

@@ -22,7 +22,7 @@ from db.single_statement import RanPartly, one_statement, run_partly
 from db.transaction import Actor, SqlValue
 from handlers.jobs.opening import opened
 from handlers.services import Services
-from handlers.tenants import every_tenant
+from handlers.tenant.provisioning import every_tenant
 
 TENANT = "tenant"
 AUDIT_SUBJECT = "fleet.query"

@@ -20,9 +20,9 @@ from db.errors import Invalid, Unavailable
 from db.events import Event, emit
 from handlers.app import configure_log
 from handlers.jobs.job import RoundReport
-from handlers.maintenance import plan, run_batch
 from handlers.services import Services
 from handlers.settings import Settings
+from handlers.upkeep.rounds import plan, run_batch
 
 # Kept back of an invocation's time: for the job that is under way at the deadline, and for sending on what is left.
 MARGIN_MS = 20_000

@@ -23,11 +23,11 @@ from db.transaction import Actor, WriteTx
 from domain.charter import Charter, Demo, DemoFile
 from domain.charters import CHARTERS
 from handlers.app import Run, create_app
+from handlers.http.reply import Reply
+from handlers.imports.row_import import Importing, import_rows
 from handlers.jobs.scheduler import Scheduler
-from handlers.reply import Reply
-from handlers.row_import import Importing, import_rows
 from handlers.services import Services
-from handlers.tenants import Provisioned, member_of, provision
+from handlers.tenant.provisioning import Provisioned, member_of, provision
 
 if TYPE_CHECKING:
     import uvicorn

@@ -36,15 +36,15 @@ from db.vault.vault import FIRST_UNCONSTRAINED, Answer, Freshness, Vault, VaultO
 from domain.charter import Charter
 from domain.charters import CHARTERS, declare_charter
 from handlers.d1.at_once import CallsAtOnce
-from handlers.kept_answers import KeptAnswers
-from handlers.read_throttle import ReadThrottle
-from handlers.request_counter import RequestCounter
+from handlers.http.kept_answers import KeptAnswers
+from handlers.http.read_throttle import ReadThrottle
+from handlers.http.request_counter import RequestCounter
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
     from handlers.d1.access import Access
     from handlers.d1.jobs import DatabaseJobs
-    from handlers.mail import MailSender
+    from handlers.upkeep.mail import MailSender
 
 T = TypeVar("T")
 REGISTRY_ID = "registry"
@@ -129,7 +129,7 @@ class Services:
     @cached_property
     def sender(self) -> "MailSender":
         """The way out for mail. Loaded when the first mail is due: most processes never send one."""
-        from handlers.mail import mail_sender
+        from handlers.upkeep.mail import mail_sender
 
         return mail_sender(self.settings.mail, self.settings.mail_from)
 
@@ -299,7 +299,7 @@ class Services:
 
     def deliver(self, vault: Vault) -> None:
         """Deliver the mail that the vault's last commits asked for; the rest is left to maintenance."""
-        from handlers.delivery import deliver_outbox  # as `sender`
+        from handlers.upkeep.delivery import deliver_outbox  # as `sender`
 
         deliver_outbox(vault, self.sender, self.clock())
         # The next round over all vaults finds the effects too.
@@ -319,7 +319,7 @@ class Services:
     def _publish(self, vault: Vault, entry: VaultEntry, marked: str | None) -> None:
         mark = marked or ""
         if mark != self._published.get(vault.id):
-            from handlers.publishing import publish_if_changed  # here: most requests change nothing public
+            from handlers.public.publishing import publish_if_changed  # here: most requests change nothing public
 
             publish_if_changed(self, vault, entry)
             self._published[vault.id] = mark
@@ -349,7 +349,7 @@ class Services:
 
     def _tell_forgotten(self, vault: Vault) -> None:
         """Have the register outside the vault know who was forgotten in it."""
-        from handlers.forgetting import tell_register  # here: it happens a few times in a year
+        from handlers.tenant.forgetting import tell_register  # here: it happens a few times in a year
 
         tell_register(self, vault)
 

@@ -16,7 +16,7 @@ from db.errors import Invalid
 from db.key_pairs import ALGORITHMS, ES256
 from db.registry.sign_in_settings import is_redirect
 from db.rest.limits import LIMITS, Limits
-from handlers.http_answer import QUERY_PARAMETERS
+from handlers.http.answer import QUERY_PARAMETERS
 from handlers.local_secret import local_secret
 from handlers.store_address import store_bucket, store_endpoint, store_folder
 

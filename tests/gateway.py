@@ -1,6 +1,7 @@
 """What API Gateway makes of a request: the events of its three kinds. Knows what each of them decodes.
 
-From the request line, so that the same request can go to a server of our own too. Sources: handlers/gateway_event.py.
+From the request line, so that the same request can go to a server of our own too.
+Sources: handlers/http/gateway_event.py.
 """
 
 from base64 import b64encode

@@ -13,7 +13,7 @@ from samtranslator.translator.transform import transform
 
 from db.errors import VaultError
 from deploy import package
-from handlers.errors import STATUS
+from handlers.http.errors import STATUS
 from handlers.scheduled import NAMESPACE
 from handlers.settings import PREFIX, Settings
 

@@ -268,8 +268,7 @@ def _rows(cursor: sqlite3.Cursor, most_bytes: int | None) -> list[tuple[SqlValue
     for row in cursor:
         # A byte is told as a number, with a comma.
         size += 2 + sum(
-            len(value) if isinstance(value, str) else 2 * len(value) if isinstance(value, bytes) else 4
-            for value in row
+            len(value) if isinstance(value, str) else 2 * len(value) if isinstance(value, bytes) else 4 for value in row
         )
         if size > most_bytes:
             raise answer_too_large(most_bytes)

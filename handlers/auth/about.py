@@ -5,8 +5,8 @@ import json
 from db.errors import Invalid
 from db.registry.identity_providers import list_providers
 from handlers.auth.caller import settings_of
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

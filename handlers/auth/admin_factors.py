@@ -10,8 +10,8 @@ from handlers.auth.caller import actor, operator
 from handlers.auth.factors import drop_factor
 from handlers.auth.once import answered
 from handlers.auth.user_shape import factor
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

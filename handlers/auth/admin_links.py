@@ -19,8 +19,8 @@ from handlers.auth.codes import send_code
 from handlers.auth.once import answered
 from handlers.auth.redirects import redirect_parameter
 from handlers.auth.user_shape import unconfirmed_user, user
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _PURPOSES = {

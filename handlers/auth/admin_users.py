@@ -26,8 +26,8 @@ from db.transaction import ReadTx, WriteTx
 from handlers.auth.caller import PASSWORD, actor, operator, read_body
 from handlers.auth.once import always, answered, as_json
 from handlers.auth.user_shape import user
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 PER_PAGE, MOST_PER_PAGE = 50, 1000

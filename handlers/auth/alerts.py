@@ -6,8 +6,8 @@ from typing import Any
 from db.registry.security_alerts import KINDS, list_alerts
 from db.transaction import ReadTx
 from handlers.auth.caller import person, signed_in
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 SHOWN = 100

@@ -32,9 +32,9 @@ from handlers.auth.codes import challenge_in
 from handlers.auth.providers import authorization_address, who_came
 from handlers.auth.redirects import redirect_parameter, see_other, to_code, to_error, to_session
 from handlers.auth.sessions import new_session, session_body
-from handlers.call import Call
-from handlers.identity import Identity, principal_of
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity, principal_of
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # What a client may have passed on to the provider.

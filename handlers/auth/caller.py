@@ -13,8 +13,8 @@ from db.registry.factors import has_factor
 from db.registry.sessions import Session, find_live_session
 from db.registry.sign_in_settings import SignInSettings, read_sign_in_settings
 from db.transaction import Actor, ReadTx
-from handlers.call import Call
-from handlers.identity import Identity, identify
+from handlers.http.call import Call
+from handlers.http.identity import Identity, identify
 from handlers.services import Services
 
 PASSWORD_CHARACTERS = 1024

@@ -14,8 +14,8 @@ from db.transaction import WriteTx
 from handlers.auth.caller import actor, by_network, person, read_body, signed_in
 from handlers.auth.once import always, answered
 from handlers.auth.redirects import redirect_parameter
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # How links name an errand, as clients know it.

@@ -26,9 +26,9 @@ from db.transaction import WriteTx
 from handlers.auth.caller import SignedIn, actor, person, read_body, require_shown, signed_in
 from handlers.auth.once import answered, as_json
 from handlers.auth.sessions import session_shown
-from handlers.call import Call
-from handlers.identity import Identity
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

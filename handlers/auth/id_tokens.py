@@ -17,9 +17,9 @@ from handlers.auth.invitations import accept_invitation
 from handlers.auth.once import begun, keep_step
 from handlers.auth.providers import verify_id_token
 from handlers.auth.sessions import enter
-from handlers.call import Call
-from handlers.identity import Identity
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 ID_TOKEN_CHARACTERS = 16_384

@@ -6,8 +6,8 @@ from db.registry.notices import alert
 from db.transaction import WriteTx
 from handlers.auth.caller import actor, person, require_shown, signed_in
 from handlers.auth.once import always, answered
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

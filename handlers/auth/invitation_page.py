@@ -24,9 +24,9 @@ from handlers.auth.redirects import allowed_redirect, require_own_page, to_sessi
 from handlers.auth.routes import INVITATION
 from handlers.auth.sessions import new_session, require_registered, session_body
 from handlers.auth.verify import PURPOSES, prove
-from handlers.call import Call
-from handlers.errors import error_reply
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.errors import error_reply
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _GIVEN: dict[str, Field] = {

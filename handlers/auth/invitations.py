@@ -12,8 +12,8 @@ from db.registry.identities import provided_name
 from db.transaction import WriteTx
 from handlers.auth.caller import actor
 from handlers.auth.sessions import end_of_former
-from handlers.call import Call
-from handlers.identity import Identity, principal_of
+from handlers.http.call import Call
+from handlers.http.identity import Identity, principal_of
 from handlers.services import Services
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from db.errors import Invalid
 from handlers.auth.redirects import allowed_redirect
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # What a link may carry on to the sign-in, as `verify.verify_otp` takes it.

@@ -16,8 +16,8 @@ from db.errors import Conflict
 from db.idempotency import find_answer, keep_answer, request_digest
 from db.registry.refusal import Refused, accepted
 from db.transaction import Actor, ReadTx, WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from db.errors import Forbidden, Invalid, VaultError
 from db.registry.directory import VaultEntry
 from db.registry.sign_in_settings import is_allowed
 from handlers.auth.caller import settings_of
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 REDIRECT_CHARACTERS = 2000

@@ -21,9 +21,9 @@ from domain.charter import Charter
 from handlers.auth.caller import actor, settings_of
 from handlers.auth.once import answered
 from handlers.auth.user_shape import user
-from handlers.call import Call
-from handlers.identity import Identity, principal_of
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity, principal_of
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

@@ -31,8 +31,8 @@ from handlers.auth.caller import REQUIRED_PASSWORD, TOKEN_CHARACTERS, actor, rea
 from handlers.auth.invitations import accept_invitation
 from handlers.auth.once import answered, begun, keep_step
 from handlers.auth.sessions import end_of_former, enter, require_registered, session_shown
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

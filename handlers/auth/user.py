@@ -21,9 +21,9 @@ from handlers.auth.codes import send_code
 from handlers.auth.once import always, answered, as_json, begun, keep_step
 from handlers.auth.redirects import redirect_parameter
 from handlers.auth.user_shape import user
-from handlers.call import Call
-from handlers.identity import Identity
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # A password is changed within a day of signing in, or after showing once more who one is.

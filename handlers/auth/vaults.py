@@ -8,8 +8,8 @@ from db.transaction import ReadTx, WriteTx
 from handlers.auth.caller import actor, person, signed_in
 from handlers.auth.once import begun
 from handlers.auth.sessions import enter
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

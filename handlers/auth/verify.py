@@ -23,8 +23,8 @@ from handlers.auth.invitations import accept_invitation
 from handlers.auth.once import begun, keep_step
 from handlers.auth.redirects import allowed_redirect, require_own_page, to_code, to_error, to_session
 from handlers.auth.sessions import enter, new_session, require_registered, session_body
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _SIGNS_IN = ("sign_in", "sign_up", "invite")

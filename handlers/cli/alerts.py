@@ -12,7 +12,7 @@ from db.registry.security_alerts import MOST, Alert, list_alerts
 from db.transaction import ReadTx
 from handlers.cli.output import json_option, print_json, print_table
 from handlers.cli.session import session
-from handlers.tenants import find_tenant
+from handlers.tenant.provisioning import find_tenant
 
 _COLUMNS = ("at", "kind", "account", "vault")
 

@@ -12,12 +12,12 @@ from db.archive.export import appearing
 from db.archive.file import ArchiveReader, Member, opened_archive
 from db.archive.trust import SignedManifest, jwks_fingerprints, own_fingerprints, require_trusted
 from db.errors import Conflict, Invalid
-from handlers.archiving import Wish, write_archive
-from handlers.arriving import check_archive, import_archive, judge, needs_passphrase, require_free
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.progress import Report, progress
 from handlers.cli.session import living_tenant, operator, session
 from handlers.services import Services
+from handlers.tenant.archiving import Wish, write_archive
+from handlers.tenant.arriving import check_archive, import_archive, judge, needs_passphrase, require_free
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _THERE = click.Path(exists=True, dir_okay=False, path_type=Path)

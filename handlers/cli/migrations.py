@@ -12,9 +12,9 @@ from handlers.cli.progress import interruption, progress
 from handlers.cli.refusal import INTERRUPTED
 from handlers.cli.session import living_tenant, operator, session
 from handlers.fleet_query import choose_vaults
-from handlers.own_migrations import Brought, bring, look_at
 from handlers.services import Services
-from handlers.tenants import every_tenant
+from handlers.tenant.own_migrations import Brought, bring, look_at
+from handlers.tenant.provisioning import every_tenant
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _format = click.option(

@@ -9,7 +9,7 @@ import click
 from db.errors import NotFound
 from handlers.cli.output import json_option, print_json, printable
 from handlers.cli.session import settings_in_effect
-from handlers.mail import read_folder
+from handlers.upkeep.mail import read_folder
 
 _LOOK_S = 0.5
 

@@ -9,7 +9,7 @@ import click
 from db.errors import Invalid
 from handlers.cli.output import json_option, note, print_json, printable
 from handlers.cli.session import living_tenant, operator, session
-from handlers.policies import change_policies, read_policies
+from handlers.tenant.policies import change_policies, read_policies
 
 
 @click.group()

@@ -12,10 +12,10 @@ from handlers.cli.output import json_option, note, print_json, print_record, pri
 from handlers.cli.progress import progress
 from handlers.cli.session import operator, session
 from handlers.cli.tenants import tenants
-from handlers.purging import VERB, purge_due
-from handlers.purging import purge as purge_tenant
 from handlers.services import Services
-from handlers.tenants import find_tenant
+from handlers.tenant.provisioning import find_tenant
+from handlers.tenant.purging import VERB, purge_due
+from handlers.tenant.purging import purge as purge_tenant
 
 _COLUMNS = ("certificate", "vault", "charter", "begun_at", "issued_at", "signature")
 _STEPS = ("begin", "key", "objects", "copies", "certificate", "sweep")

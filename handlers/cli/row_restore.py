@@ -16,8 +16,8 @@ from db.transaction import WriteTx
 from handlers.cli.changes import ask, change_json, note_changes
 from handlers.cli.output import note, print_json
 from handlers.cli.session import living_tenant, operator, session
-from handlers.forgetting import settling
-from handlers.looking_back import as_change, personal_columns, redaction_of, todays_cipher
+from handlers.tenant.forgetting import settling
+from handlers.tenant.looking_back import as_change, personal_columns, redaction_of, todays_cipher
 
 
 def restore_table(

@@ -11,7 +11,7 @@ from db.transaction import Actor
 from handlers.services import Services
 from handlers.settings import SECRET_CHARACTERS, Settings
 from handlers.store_address import store_folder
-from handlers.tenants import find_tenant
+from handlers.tenant.provisioning import find_tenant
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import click
 from db.single_statement import Ran, run_reading, run_writing
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, operator, session
-from handlers.protected_names import protected_names
+from handlers.tenant.protected_names import protected_names
 
 
 @click.command()

@@ -23,7 +23,7 @@ from domain.charter import Founding
 from handlers.cli.output import json_option, note, print_json, print_record, print_table
 from handlers.cli.session import operator, session
 from handlers.cli.tenants_file import create_from_file
-from handlers.tenants import find_tenant, new_sign_in_link, provision
+from handlers.tenant.provisioning import find_tenant, new_sign_in_link, provision
 
 _PER_PAGE = 100
 _COLUMNS = ("slug", "name", "charter", "status", "created_at")

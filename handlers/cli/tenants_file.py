@@ -7,10 +7,10 @@ from typing import TextIO
 import click
 
 from db.errors import Invalid
-from handlers.bulk_provisioning import COLUMNS, Entered, Line, provision_lines
 from handlers.cli.output import note, print_json, printable
 from handlers.cli.progress import interruption, progress
 from handlers.cli.session import operator, session
+from handlers.tenant.bulk_provisioning import COLUMNS, Entered, Line, provision_lines
 
 _AT_ONCE = 4
 

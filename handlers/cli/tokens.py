@@ -8,10 +8,10 @@ from db.clock import Moment
 from db.registry.api_tokens import ApiToken, TokenReach, create_api_token, list_api_tokens, revoke_api_token
 from handlers.cli.output import json_option, note, print_json, print_table
 from handlers.cli.session import living_tenant, operator, session
-from handlers.own_schema import charter_of
 from handlers.services import Services
-from handlers.tenants import find_tenant
-from handlers.token_reach import vault_reach
+from handlers.tenant.own_schema import charter_of
+from handlers.tenant.provisioning import find_tenant
+from handlers.tenant.token_reach import vault_reach
 
 _COLUMNS = ("id", "name", "prefix", "role", "reach", "state", "last_used_at")
 

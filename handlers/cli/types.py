@@ -12,7 +12,7 @@ from db.transaction import ReadTx
 from handlers.cli.output import json_option, print_json
 from handlers.cli.session import living_tenant, session
 from handlers.description.offer import Offer, described
-from handlers.tenants import owner_of
+from handlers.tenant.provisioning import owner_of
 
 _WRITERS = {"ts": typescript, "python": python_types}
 

@@ -11,7 +11,7 @@ from handlers.cli.output import json_option, print_json, printable
 from handlers.cli.progress import Report, progress
 from handlers.cli.session import session
 from handlers.services import REGISTRY_ID, Services
-from handlers.tenants import every_tenant, find_tenant
+from handlers.tenant.provisioning import every_tenant, find_tenant
 
 
 @dataclass(slots=True)

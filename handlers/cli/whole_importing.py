@@ -13,9 +13,9 @@ from domain.charter import RowImport
 from handlers.cli.output import note, print_json
 from handlers.cli.progress import interruption, progress
 from handlers.cli.refusal import INTERRUPTED, Refused
-from handlers.row_files import read_rows
+from handlers.imports.row_files import read_rows
+from handlers.imports.whole_import import Imported, WholeImport, import_whole
 from handlers.services import Services
-from handlers.whole_import import Imported, WholeImport, import_whole
 
 
 class _Stopped(Exception):

@@ -13,8 +13,8 @@ from db.registry.database_names import find_database
 from db.registry.directory import VaultEntry
 from db.registry.labels import labels_of
 from db.transaction import Actor, ReadTx
-from handlers.call import Call
-from handlers.identity import Identity, actor_of, api_token_in, identify_token
+from handlers.http.call import Call
+from handlers.http.identity import Identity, actor_of, api_token_in, identify_token
 from handlers.services import ENTRIES_KEPT, Services
 
 

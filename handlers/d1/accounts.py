@@ -3,10 +3,10 @@
 from typing import Any
 
 from db.errors import Forbidden
-from handlers.call import Call
 from handlers.d1.access import Account, accounts, caller
 from handlers.d1.envelope import success
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # The day the form of these answers was fixed: an account of the settings has no day of its own.

@@ -13,10 +13,10 @@ from db.audit.activity import Activity, activity_by_hour
 from db.clock import parse_timestamp
 from db.errors import Invalid
 from db.fields import is_json_list, is_json_object
-from handlers.call import Call
 from handlers.d1.access import caller, enter
 from handlers.d1.envelope import MEDIA_TYPE
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _WRITTEN = "d1AnalyticsAdaptiveGroups"

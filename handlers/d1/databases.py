@@ -27,13 +27,13 @@ from db.schema.figures import database_figures
 from db.transaction import WriteTx
 from domain.charter import Founding
 from domain.charters import CHARTERS
-from handlers.call import Call
 from handlers.d1.access import enter, enter_account
 from handlers.d1.envelope import success
-from handlers.identity import actor_of
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import actor_of
+from handlers.http.reply import Reply
 from handlers.services import Services
-from handlers.tenants import prepare_vault
+from handlers.tenant.provisioning import prepare_vault
 
 DEFAULT_CHARTER = "blank"
 _PER_PAGE, _LEAST_PER_PAGE = 100, 10

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 
 MEDIA_TYPE = "application/json; charset=UTF-8"
 

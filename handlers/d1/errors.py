@@ -7,7 +7,7 @@ import json
 from typing import Final
 
 from handlers.d1.envelope import failure
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 
 # Where the number does not follow from the status, or the status is another than everywhere else.
 NUMBERS: Final = {

@@ -6,11 +6,11 @@ from db.errors import Gone, Invalid
 from db.fields import is_json_list, is_json_object
 from db.registry.database_jobs import DatabaseJob, NewJob, begin_job, newest_job
 from db.transfer.objects import export_key, read_object, stored_size
-from handlers.call import Call
 from handlers.d1.access import enter
 from handlers.d1.envelope import success
 from handlers.d1.links import download_address, open_address
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # Clients ask again at once: the answer takes its time instead.

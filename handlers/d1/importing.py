@@ -13,12 +13,12 @@ from db.errors import Invalid, TooLarge, VaultError
 from db.log.bookmark import parse_bookmark
 from db.registry.database_jobs import DatabaseJob, NewJob, begin_job, mark_told, newest_job
 from db.transfer.objects import import_key, stored_size
-from handlers.call import Call
 from handlers.d1.access import Access, enter
 from handlers.d1.envelope import success
 from handlers.d1.exporting import POLL_S
 from handlers.d1.links import upload_address
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _ETAG = re.compile(r"[0-9a-f]{32}")

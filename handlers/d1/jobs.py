@@ -31,7 +31,7 @@ from db.registry.maintenance_runs import REGISTRY, ask_for_run, is_asked_for
 from db.transaction import Actor
 from db.transfer.objects import IMPORTS, export_key, import_key, uploads
 from handlers.d1.work import run_job
-from handlers.errors import report_fault
+from handlers.http.errors import report_fault
 from handlers.services import Services
 
 _ACTOR: Final = Actor("databases", "job", "", "d1.job")

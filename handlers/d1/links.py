@@ -7,8 +7,8 @@ uploads come to us.
 from db.errors import Forbidden
 from db.files.links import Link, Purpose, open_link, sign_link
 from db.transfer.objects import export_key, import_key
-from handlers.call import Call
 from handlers.d1.routes import PREFIX
+from handlers.http.call import Call
 from handlers.services import Services
 from handlers.storage.presigned import s3_links
 

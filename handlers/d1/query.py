@@ -21,12 +21,12 @@ from db.sql.splitting import split_pieces
 from db.sql.values import Numbers, arrays_text, objects_text
 from db.transaction import ReadTx, SqlValue, WriteTx
 from db.vault.vault import Vault
-from handlers.call import Call
 from handlers.d1.access import Access, enter
 from handlers.d1.envelope import success_text
-from handlers.protected_names import protected_names
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import ENTRIES_KEPT, Services
+from handlers.tenant.protected_names import protected_names
 
 # Of a text whose statements are remembered.
 KEPT_CHARACTERS: Final = 4_000

@@ -1,4 +1,4 @@
-"""Reads by SQL that are answered where they arrive, on the event loop, as handlers/quick_read.py answers rows.
+"""Reads by SQL that are answered where they arrive, on the event loop, as handlers/rest/quick_read.py answers rows.
 
 The caller and the database were found before, and the statements end within a few milliseconds. Whatever is not so,
 every refusal and every write included, goes the ordinary way from its start. For one thread.
@@ -11,12 +11,12 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.events import emit
-from handlers.call import Call
 from handlers.d1.access import recall
 from handlers.d1.routes import PREFIX, QUERY
-from handlers.http_answer import Served, body_of, headers_of, request_id_of
-from handlers.quick_read import MOST_S
-from handlers.reply import Reply
+from handlers.http.answer import Served, body_of, headers_of, request_id_of
+from handlers.http.call import Call
+from handlers.http.reply import Reply
+from handlers.rest.quick_read import MOST_S
 from handlers.services import Services
 
 _PATH: Final = re.compile(PREFIX + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", QUERY))

@@ -7,12 +7,12 @@ from db.errors import Invalid, NotFound
 from db.history.points import find_point
 from db.history.points import restore as restore_vault
 from db.vault.vault import Vault
-from handlers.call import Call
 from handlers.d1.access import enter
 from handlers.d1.envelope import success
-from handlers.forgetting import settling
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
+from handlers.tenant.forgetting import settling
 
 _UNIX_SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?")
 

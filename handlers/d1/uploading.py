@@ -8,11 +8,11 @@ from db.files.spool import Spool
 from db.registry.directory import find_vault, require_active
 from db.stores.base import ObjectExists
 from db.transfer.objects import import_key
-from handlers.call import Call
 from handlers.d1.envelope import MEDIA_TYPE
 from handlers.d1.importing import file_of
 from handlers.d1.links import open_address
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 

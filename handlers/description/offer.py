@@ -14,7 +14,7 @@ from db.schema.migrate import MigrationSet
 from db.transaction import ReadTx
 from db.vault.vault import Vault
 from domain.charter import Charter, Verb
-from handlers.identity import Identity, principal_of
+from handlers.http.identity import Identity, principal_of
 from handlers.services import Services
 
 

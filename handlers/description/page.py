@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from db.errors import NotFound
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 _ASSETS = Path(__file__).parent / "assets"

@@ -18,7 +18,7 @@ from handlers.d1.routes import ROUTES as D1_ROUTES
 from handlers.d1.routes import D1Route
 from handlers.description.auth_bodies import EXCHANGES, Exchange
 from handlers.description.vocabulary import answer, content, parameter, ref
-from handlers.public import PATH as PUBLIC
+from handlers.public.lists import PATH as PUBLIC
 from handlers.storage.routes import ROUTES, StorageRoute
 
 _OPERATORS_ONLY = ("admin/", "invite")
@@ -121,7 +121,7 @@ def public_paths() -> Paths:
     named = _get("public_name", "Whether an address is free.", answer("Whether, and why not", content(_OBJECT)))
     list_path, name_path = f"{PUBLIC}/{{charter}}/{{verb}}", f"{PUBLIC}/slugs/{{slug}}"
     opened = {
-        **_named("public", "POST", "register", "handlers.registering", "register"),
+        **_named("public", "POST", "register", "handlers.public.registering", "register"),
         "requestBody": {"required": True, "content": content(_OBJECT)},
         "responses": {"201": answer("It is there", content(_OBJECT)), "202": answer("A code was mailed"), **_ERRORS},
     }

@@ -10,12 +10,12 @@ from db.registry.directory import VaultEntry
 from db.rest.preconditions import parse_preconditions, tag_of
 from db.rest.preferences import check_profile
 from db.transaction import ReadTx
-from handlers.call import Call
 from handlers.description.document import VERSION, platform_document, vault_document
 from handlers.description.offer import Offer, offer_to
-from handlers.identity import Identity, identify, identify_at_rest
-from handlers.reply import Reply
-from handlers.rest_reply import VARY, allow_reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity, identify, identify_at_rest
+from handlers.http.reply import Reply
+from handlers.rest.replies import VARY, allow_reply
 from handlers.services import Services
 
 _OPENAPI_2 = "application/openapi+json"

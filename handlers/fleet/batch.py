@@ -26,7 +26,7 @@ from handlers.fleet.one_vault import (
 from handlers.fleet.scratch import Run
 from handlers.fleet.target import Target
 from handlers.services import Services
-from handlers.vault_state import record_state
+from handlers.tenant.vault_state import record_state
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from db.schema.state import bookmark_before, newest_numbers, step_after
 from db.vault.freshness import FIRST_UNCONSTRAINED
 from db.vault.opening import Kind, Site, open_vault
 from db.vault.vault import Vault
-from handlers.vault_state import VaultState, vault_state
+from handlers.tenant.vault_state import VaultState, vault_state
 
 # What may go wrong with one vault: it is that vault's failure and stops no other.
 FAILURES = (VaultError, sqlite3.Error, OSError)

@@ -25,9 +25,9 @@ from handlers.fleet.one_vault import FAILURES, Failure, failure_of, open_as_is
 from handlers.fleet.scratch import Run, scratch_run
 from handlers.fleet.status import rollout_or_last
 from handlers.fleet.target import named_standing
-from handlers.forgetting import settling
 from handlers.services import Services
-from handlers.vault_state import VaultState, record_state, vault_state
+from handlers.tenant.forgetting import settling
+from handlers.tenant.vault_state import VaultState, record_state, vault_state
 
 T = TypeVar("T")
 Report = Callable[[str, int, int], None]

@@ -13,7 +13,7 @@ from db.schema.migrate import MigrationSet
 from domain.charters import CHARTERS
 from handlers.fleet.rings import canary_count, position
 from handlers.services import Services
-from handlers.tenants import schema_numbers
+from handlers.tenant.provisioning import schema_numbers
 
 Stand = Literal["current", "due", "ahead"]
 _PAGE = 500

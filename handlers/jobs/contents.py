@@ -13,7 +13,7 @@ from db.transaction import WriteTx
 from db.vault.vault import Vault
 from handlers.jobs.job import Report, time_is_over
 from handlers.services import Services
-from handlers.vault_state import VaultState, vault_state
+from handlers.tenant.vault_state import VaultState, vault_state
 
 # Beside the totals: so many tables get a figure of their own, the largest.
 _TABLES_SHOWN = 40

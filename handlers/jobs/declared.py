@@ -23,14 +23,14 @@ RETENTION = "retention"
 
 def _drill(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
     """Prove the backups of the vaults whose turn it is."""
-    from handlers.drills import drill_due  # here: it loads what only a drill needs
+    from handlers.upkeep.drills import drill_due  # here: it loads what only a drill needs
 
     return _going_on(drill_due(services, now, deadline), now)
 
 
 def _purge(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:
     """Erase the tenants whose 30 days are over."""
-    from handlers.purging import purge_due  # as the drill
+    from handlers.tenant.purging import purge_due  # as the drill
 
     return _going_on(purge_due(services, now, deadline), now)
 

@@ -7,8 +7,8 @@ from db.errors import VaultError
 from db.registry.directory import VaultEntry, find_vault
 from db.registry.slug_reservations import HELD_SECONDS, forgotten_reservations, next_reservation
 from db.vault.vault import Vault
-from handlers.address import AFTER_SECONDS, settle_address
 from handlers.jobs.job import DUE_AT, Report, time_is_over
+from handlers.public.address import AFTER_SECONDS, settle_address
 from handlers.services import Services
 
 

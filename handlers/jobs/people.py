@@ -5,10 +5,10 @@ from db.clock import Moment, years_before
 from db.forgetting.wiping import wipe
 from db.registry.directory import VaultEntry
 from db.vault.vault import Vault
-from handlers.forgetting import tell_register
 from handlers.jobs.job import Report
 from handlers.jobs.upkeep import actor_of
 from handlers.services import Services
+from handlers.tenant.forgetting import tell_register
 
 
 def tend_people(services: Services, vault: Vault, entry: VaultEntry | None, now: Moment, deadline: Moment) -> Report:

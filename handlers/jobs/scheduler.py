@@ -6,8 +6,8 @@ import threading
 from db.clock import Moment
 from handlers.jobs.declared import declared_jobs
 from handlers.jobs.job import Job
-from handlers.maintenance import look_after_open, run_due
 from handlers.services import Services
+from handlers.upkeep.rounds import look_after_open, run_due
 
 EVERY_S = 60
 # Of one round: requests share the processor with it, and so does the next look at the open vaults.

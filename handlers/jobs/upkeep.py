@@ -20,12 +20,12 @@ from db.registry.sign_in_flows import purge_flows
 from db.registry.signing_keys import rotate_signing_keys
 from db.transaction import Actor, WriteTx
 from db.vault.vault import FIRST_UNCONSTRAINED, Vault
-from handlers.delivery import Hooks, deliver_outbox
 from handlers.jobs.contents import commits_since
 from handlers.jobs.job import DUE_AT, Report, time_is_over
-from handlers.publishing import publish_if_changed
+from handlers.public.publishing import publish_if_changed
 from handlers.services import Services
-from handlers.webhooks import HttpHooks, is_loopback
+from handlers.upkeep.delivery import Hooks, deliver_outbox
+from handlers.upkeep.webhooks import HttpHooks, is_loopback
 
 HOUR_S = 3600
 # A vault with so many commits since the last look gets the next one in an hour.

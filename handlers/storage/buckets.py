@@ -10,8 +10,8 @@ from db.files.buckets import Bucket
 from db.files.rules import refusal
 from db.files.table import Caller, empty_bucket
 from db.transaction import ReadTx, WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.visit import enter
 

@@ -21,8 +21,8 @@ from db.files.picture_size import LEADING_BYTES, picture_size
 from db.files.table import Caller, NewFile, check_cache_control, check_metadata, put_file
 from db.log.fetch import fetch_range
 from db.transaction import WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.objects import wants_upsert
 from handlers.storage.presigned import s3_links

@@ -21,8 +21,8 @@ from db.files.names import check_name
 from db.files.table import Caller
 from db.principal import Principal
 from db.transaction import ReadTx, Row
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.handing_out import note_handed_out
 from handlers.storage.objects import find_visible

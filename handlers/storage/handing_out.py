@@ -3,8 +3,8 @@
 from db.files.declared import FileReading, Recipient
 from db.principal import Principal
 from db.transaction import Actor, Row
-from handlers.call import Call
-from handlers.errors import report_fault
+from handlers.http.call import Call
+from handlers.http.errors import report_fault
 from handlers.storage.visit import Visit
 
 _ADDRESS_CHARACTERS = 100

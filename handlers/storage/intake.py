@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect
 
 from db.errors import Invalid, TooLarge
 from db.files.spool import Spool
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from db.files.names import check_name
 from db.files.table import Caller, NewFile, check_put, find_file
 from db.principal import Principal
 from db.transaction import ReadTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.objects import no_transformation, wants_upsert
 from handlers.storage.visit import Visit, enter

@@ -27,8 +27,8 @@ from db.files.table import (
     shown,
 )
 from db.transaction import ReadTx, Row, WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.visit import Visit, enter, enter_by_link
 

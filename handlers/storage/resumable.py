@@ -28,8 +28,8 @@ from db.files.spool import Spool
 from db.files.table import Caller, NewFile, check_cache_control, check_metadata, quota_reached, room_left
 from db.transaction import ReadTx
 from db.vault.work_folder import work_folder
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.downloads import http_date
 from handlers.storage.objects import wants_upsert
@@ -186,7 +186,7 @@ def _finish(visit: Visit, progress: Progress) -> None:
 
 
 def _require_room(visit: Visit, progress: Progress) -> None:
-    """Raise TooLarge where the parts of unfinished uploads fill the vault: many may begin while it has room for each."""
+    """Raise TooLarge where the parts of unfinished uploads fill the vault: each may have begun while there was room."""
     new = NewFile(**progress.upload.file)
     room = visit.read(lambda tx, caller: _room(tx, caller, new))[0]
     if unfinished_bytes(visit.services.site.store, visit.entry.id) >= room and progress.offset < progress.upload.length:

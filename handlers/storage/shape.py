@@ -2,7 +2,7 @@
 
 import json
 
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 
 # What supabase calls it, where its clients or their users look for the word.
 _WORDS = {

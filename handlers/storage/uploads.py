@@ -26,8 +26,8 @@ from db.files.table import (
 )
 from db.transaction import ReadTx, WriteTx
 from db.vault.work_folder import work_folder
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.storage.intake import FormBody, RawBody, form_boundary
 from handlers.storage.objects import wants_upsert

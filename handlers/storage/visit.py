@@ -14,11 +14,11 @@ from db.principal import Principal
 from db.registry.directory import VaultEntry
 from db.transaction import Actor, ReadTx, WriteTx
 from domain.charter import Charter
-from handlers.call import Call
-from handlers.identity import GUEST, Identity, identify, principal_of
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import GUEST, Identity, identify, principal_of
+from handlers.http.reply import Reply
+from handlers.http.written import written
 from handlers.services import Services
-from handlers.written import written
 
 T = TypeVar("T")
 # What an API token that is narrowed to tables must list to reach buckets made by hand.

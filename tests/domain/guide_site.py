@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from domain.charter import Founding
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.domain.guide import Example, Guide
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import OPERATOR, Caller, Clock, Site, make_site

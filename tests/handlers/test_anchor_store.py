@@ -16,10 +16,10 @@ import pytest
 from db.clock import Moment
 from db.errors import Invalid
 from domain.charter import Founding
-from handlers.maintenance import run_due
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
+from handlers.upkeep.rounds import run_due
 from tests.handlers.http.site import OPERATOR, Clock
 from tests.moto_s3 import clean_environment
 

@@ -14,9 +14,9 @@ from db.stores.directory import DirectoryStore
 from db.transaction import Actor
 from db.vault.opening import Kind, Site, create_vault
 from db.webhook_secrets import webhook_secrets
-from handlers.delivery import Delivery, Hooks, deliver_outbox, mail_of, webhook_of
-from handlers.mail import Mail
-from handlers.webhooks import Webhook
+from handlers.upkeep.delivery import Delivery, Hooks, deliver_outbox, mail_of, webhook_of
+from handlers.upkeep.mail import Mail
+from handlers.upkeep.webhooks import Webhook
 
 ACTOR = Actor("test", "job", "", "test")
 START_MS = 1_777_662_000_000

@@ -15,11 +15,11 @@ from db.registry.audit_anchors import Anchor, record_anchor
 from db.registry.drills import DAY_S, PROVEN_DAYS, REGISTRY, standings, summarise
 from db.transaction import Actor
 from domain.charter import Founding
-from handlers import drills
-from handlers.drills import drill_due, drill_vault
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import every_tenant, find_tenant, provision
+from handlers.tenant.provisioning import every_tenant, find_tenant, provision
+from handlers.upkeep import drills
+from handlers.upkeep.drills import drill_due, drill_vault
 from tests.db.faulty_store import FaultyStore
 from tests.moto_s3 import MotoS3, clean_environment, moto_s3
 

@@ -15,7 +15,7 @@ from handlers import fleet_query
 from handlers.fleet_query import Budgets, VaultAnswer, ask_fleet, choose_vaults
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.db.faulty_store import FaultyStore
 
 ACTOR = Actor("operator", "operator", "request-1", "fleet.query")

@@ -19,7 +19,7 @@ from mangum import Mangum
 from starlette.requests import Request as Asked
 from starlette.responses import Response
 
-from handlers.gateway_event import LONGEST_ANSWER_BYTES, GatewayEvent
+from handlers.http.gateway_event import LONGEST_ANSWER_BYTES, GatewayEvent
 from tests.gateway import HOST, KINDS, Request, http_api_1, http_api_2, rest_api
 
 

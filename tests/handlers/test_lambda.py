@@ -27,8 +27,9 @@ def handler(event, context):
 # The real door with two routes that show what reached them: the call as it was read, and a crash of our own making.
 PROBE = """
 import json
-from handlers import rest, verbs
-from handlers.reply import Reply
+from handlers.rest import tables as rest
+from handlers.rest import verbs
+from handlers.http.reply import Reply
 
 def show(services, call):
     return Reply(200, json.dumps({"query": list(call.query), "body": call.body.decode(), "table": call.path["table"]}))

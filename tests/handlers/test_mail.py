@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import Invalid, Unavailable
-from handlers.mail import FolderMail, Mail, SesMail, SmtpMail, compose, mail_sender, read_folder
 from handlers.settings import Settings
+from handlers.upkeep.mail import FolderMail, Mail, SesMail, SmtpMail, compose, mail_sender, read_folder
 
 SENDER = "Vaultry <no-reply@vaultry.example>"
 

@@ -11,12 +11,12 @@ from db.clock import Moment
 from db.errors import MigrationFailed, NotFound, StoreUnavailable
 from db.registry.directory import find_vault, suspend_vault
 from db.vault.cache_discard import discard_copies, has_copy
-from handlers import maintenance
 from handlers.jobs import declared
 from handlers.jobs.declared import chosen_jobs, declared_jobs
 from handlers.jobs.job import Job
 from handlers.jobs.scheduler import Scheduler
-from handlers.maintenance import plan, run_batch, run_due
+from handlers.upkeep import rounds as maintenance
+from handlers.upkeep.rounds import plan, run_batch, run_due
 from tests.handlers.jobs.upkeep_site import ALL, DAY_MS, HOUR_MS, OPERATOR, Upkeep, upkeep_site
 
 # The jobs of the choir charter, each of which runs on every choir.

@@ -13,8 +13,8 @@ from db.registry.directory import delete_vault, undelete_vault
 from db.registry.erasures import KIND, find_erasure, list_erasures
 from db.registry.signed_documents import read_document
 from db.transaction import Actor
-from handlers.purging import purge, purge_due
-from handlers.tenants import find_tenant, fork_tenant
+from handlers.tenant.provisioning import find_tenant, fork_tenant
+from handlers.tenant.purging import purge, purge_due
 from tests.handlers.http.site import Clock, make_choir, make_site
 
 OPERATOR = Actor("operator", "operator", "test", "tenants.purge")

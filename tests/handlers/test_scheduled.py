@@ -14,7 +14,7 @@ from handlers.jobs.job import JobTotals, Outcome, RoundReport
 from handlers.scheduled import MARGIN_MS, SqsQueue, handler, plan_round, work_through
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.handlers.http.site import OPERATOR, Clock
 from tests.test_layers import DEFERRED, modules_after
 

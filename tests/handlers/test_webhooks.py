@@ -16,8 +16,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from db.clock import Moment
 from db.errors import Invalid, Unavailable
 from db.webhook_secrets import shown
-from handlers.webhook_target import TargetNetwork, is_public
-from handlers.webhooks import BODY_BYTES, HttpHooks, Webhook
+from handlers.upkeep.webhook_target import TargetNetwork, is_public
+from handlers.upkeep.webhooks import BODY_BYTES, HttpHooks, Webhook
 from tests.handlers.hook_receiver import receiver
 
 SECRET, OLD_SECRET = b"n" * 32, b"o" * 32
@@ -108,7 +108,7 @@ def test_a_target_where_nobody_listens_may_come_back():
 
 
 def test_a_target_that_never_answers_is_given_up_in_time(monkeypatch):
-    monkeypatch.setattr("handlers.webhooks.ATTEMPT_SECONDS", 0.2)
+    monkeypatch.setattr("handlers.upkeep.webhooks.ATTEMPT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(Unavailable) as refused:
         send(f"http://127.0.0.1:{listener.getsockname()[1]}/")
     assert refused.value.code == "webhook_timeout"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from db.own_migrations.folder import read_own_migrations
-from handlers.own_migrations import bring, look_at
-from handlers.tenants import find_tenant
+from handlers.tenant.own_migrations import bring, look_at
+from handlers.tenant.provisioning import find_tenant
 from tests.handlers.http.site import OPERATOR
 from tests.interop.d1_desk import ACCOUNT, D1Server, d1_server
 from tests.interop.node import FOLDER, node

@@ -28,9 +28,9 @@ from db.registry.accounts import find_account_by_email
 from db.registry.sessions import start_session
 from db.registry.signing_keys import current_signer
 from db.transaction import WriteTx
-from handlers.call import Call
-from handlers.quick_read import QuickReads
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
+from handlers.rest.quick_read import QuickReads
 from handlers.services import Services
 from tests.handlers.http.site import OPERATOR, Caller, Choir, Site
 from tests.interop.served import open_aurora, served
@@ -208,9 +208,9 @@ PLANTED = {
     "a status": ("handlers.auth.user.get_user", "/auth/v1/user", lambda *_: Reply(299, "{}")),
     "a body": ("handlers.auth.user.get_user", "/auth/v1/user", lambda *_: Reply(200, '{"id": 7}')),
     "a type": ("handlers.auth.user.get_user", "/auth/v1/user", lambda *_: Reply(200, "<p>", "text/html")),
-    "a row": ("handlers.rest.read_reply", "/rest/v1/works", lambda *_: Reply(200, "7")),
-    "an error": ("handlers.rest.read_reply", "/rest/v1/works", lambda *_: Reply(404, '{"message": "no"}')),
-    "a result": ("handlers.verb_reply.value_reply", "/rest/v1/rpc/work.list", lambda *_: Reply(200, "7")),
+    "a row": ("handlers.rest.tables.read_reply", "/rest/v1/works", lambda *_: Reply(200, "7")),
+    "an error": ("handlers.rest.tables.read_reply", "/rest/v1/works", lambda *_: Reply(404, '{"message": "no"}')),
+    "a result": ("handlers.rest.verb_reply.value_reply", "/rest/v1/rpc/work.list", lambda *_: Reply(200, "7")),
 }
 
 

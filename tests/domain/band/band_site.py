@@ -14,8 +14,8 @@ from db.registry.access_tokens import mint_access_token
 from db.registry.signing_keys import current_signer
 from db.transaction import WriteTx
 from domain.charter import Founding
-from handlers.maintenance import run_due
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
+from handlers.upkeep.rounds import run_due
 from tests.domain.band.riverside import Riverside, build, email
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import OPERATOR, Caller, Choir, Clock, Site, error_of, make_site

@@ -9,7 +9,7 @@ import pytest
 
 from db.errors import StoreUnavailable
 from domain.charter import Founding
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.domain.band.band_site import NOW, SLUG
 from tests.domain.band.pictures import jpeg
 from tests.domain.band.riverside import build, email

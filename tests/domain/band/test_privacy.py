@@ -12,9 +12,9 @@ from db.errors import CorruptLog, NotFound
 from db.history.points import current_database_file, restore
 from db.log.commit_log import CommitLog
 from db.log.retention import Retention, tend
-from handlers.forgetting import settling
-from handlers.maintenance import run_due
-from handlers.tenants import fork_tenant
+from handlers.tenant.forgetting import settling
+from handlers.tenant.provisioning import fork_tenant
+from handlers.upkeep.rounds import run_due
 from tests.domain.band.riverside import email
 from tests.handlers.http.site import OPERATOR
 

@@ -5,7 +5,7 @@ import pytest
 from db.errors import Invalid
 from domain.band.first_run import load_first_run_data
 from domain.charter import Founding
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.domain.band.riverside import PROGRAMME, email
 from tests.handlers.http.site import OPERATOR
 

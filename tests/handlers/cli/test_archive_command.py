@@ -247,7 +247,7 @@ def test_an_import_that_is_killed_is_cleared_away_by_the_next(origin, monkeypatc
     with monkeypatch.context() as patch:
         break_at(patch, step)
         # A killed process tidies nothing up.
-        patch.setattr("handlers.arriving.drop_scratch", lambda *_: None)
+        patch.setattr("handlers.tenant.arriving.drop_scratch", lambda *_: None)
         origin.refused(*words, typed=TYPED)
     assert origin.json("tenants", "list")["total"] == 1
     origin.ok(*words, typed=TYPED)
@@ -268,7 +268,7 @@ def break_at(patch: pytest.MonkeyPatch, step: str) -> None:
         raise VaultError("no", code="store_unavailable")
 
     if step == "registry":
-        patch.setattr("handlers.arriving.create_vault_entry", refuse)
+        patch.setattr("handlers.tenant.arriving.create_vault_entry", refuse)
     else:
         patch.setattr(DirectoryStore, "put", put)
 

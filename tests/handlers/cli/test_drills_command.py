@@ -14,8 +14,8 @@ import pytest
 
 from db.log.ltx import decode, encode
 from db.transaction import Actor
-from handlers import drills
-from handlers.litestream import find_litestream
+from handlers.upkeep import drills
+from handlers.upkeep.litestream import find_litestream
 
 ROOT = Path(__file__).parents[3]
 ACTOR = Actor("test", "job", "", "test")
@@ -291,7 +291,7 @@ def test_litestream_gets_none_of_our_settings(choir, monkeypatch, open_services)
 
 KILLED = """
 import os, signal
-from handlers import drills
+from handlers.upkeep import drills
 def dies(*arguments): os.kill(os.getpid(), signal.SIGKILL)
 drills.examine = dies
 from handlers.cli import cli

@@ -5,7 +5,7 @@ import pytest
 from db.transaction import Actor
 from domain.band.charter import BAND
 from handlers.jobs.people import tend_people
-from handlers.tenants import owner_of
+from handlers.tenant.provisioning import owner_of
 from tests.handlers.cli.conftest import Shell
 
 SQL = "INSERT INTO members (id, first_name, last_name, notes, status) VALUES ('m1', 'Hilde', 'Quast', 'late', 'ALUMNI')"

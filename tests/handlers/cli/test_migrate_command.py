@@ -9,7 +9,7 @@ from db.schema.migrate import MigrationSet, Step, load_set
 from db.transaction import Actor
 from db.vault.opening import Kind, create_vault
 from handlers.services import Services
-from handlers.tenants import schema_numbers
+from handlers.tenant.provisioning import schema_numbers
 
 ACTOR = Actor("test", "job", "", "test")
 

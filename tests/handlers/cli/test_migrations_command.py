@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from db.registry.labels import change_labels
-from handlers.tenants import find_tenant
+from handlers.tenant.provisioning import find_tenant
 from tests.handlers.cli.test_processes import command
 from tests.handlers.http.site import OPERATOR
 

@@ -3,7 +3,7 @@
 import json
 import os
 
-from handlers.mail import FolderMail, Mail
+from handlers.upkeep.mail import FolderMail, Mail
 
 
 def mail(shell, number: int, text: str = "Your code is 123456.\n") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.mail import FolderMail, Mail
+from handlers.upkeep.mail import FolderMail, Mail
 
 ROOT = Path(__file__).parents[3]
 ROWS = 2000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handlers.cli import whole_importing
-from handlers.row_files import read_rows
+from handlers.imports.row_files import read_rows
 
 MEMBERS = """\
 SELECT m.name, m.nickname, personal_open('members.email_contact', m.email_contact) AS mail, o.joined_at,

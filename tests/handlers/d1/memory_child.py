@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from db.clock import system_moment
-from handlers.call import Call
 from handlers.d1 import uploading
+from handlers.http.call import Call
 from tests.handlers.d1.desk import make_desk
 from tests.handlers.d1.transfers import ORIGIN, poll, run_import
 

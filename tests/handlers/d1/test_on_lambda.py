@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from db.clock import Moment, system_moment
-from handlers.maintenance import run_batch
 from handlers.services import Services
 from handlers.settings import Settings
+from handlers.upkeep.rounds import run_batch
 from tests.handlers.d1.desk import DATABASES, Desk
 from tests.handlers.d1.transfers import begin_export, fetch, ingest, md5, poll, upload
 from tests.handlers.http.site import Site

@@ -8,11 +8,11 @@ import pytest
 from db.errors import Conflict, Invalid
 from db.registry.api_tokens import create_api_token
 from db.registry.directory import VaultEntry
-from handlers.own_schema import charter_of
-from handlers.policies import change_policies, read_policies
 from handlers.services import Services
-from handlers.tenants import find_tenant
-from handlers.token_reach import vault_reach
+from handlers.tenant.own_schema import charter_of
+from handlers.tenant.policies import change_policies, read_policies
+from handlers.tenant.provisioning import find_tenant
+from handlers.tenant.token_reach import vault_reach
 from tests.handlers.d1.desk import Desk, make_desk
 from tests.handlers.http.site import OPERATOR
 

@@ -7,7 +7,7 @@ import pytest
 
 from db.registry.api_tokens import list_api_tokens, revoke_api_token
 from handlers.app import create_app
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 from tests.handlers.d1.desk import Desk, make_desk
 from tests.handlers.http.asgi_client import Client
 from tests.handlers.http.site import OPERATOR, Clock, inline

@@ -24,7 +24,7 @@ from handlers.cli import cli
 from handlers.fleet.one_vault import open_as_is
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import find_tenant, provision
+from handlers.tenant.provisioning import find_tenant, provision
 from tests.handlers.fleet.extra_steps import KIND, kind_with
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from handlers.cli import cli
 
-BULK = "handlers.bulk_provisioning"
+BULK = "handlers.tenant.bulk_provisioning"
 COLUMNS = ("slug", "charter", "name", "owner", "owner_name")
 
 

@@ -11,8 +11,8 @@ from db.schema.migrate import load_set
 from db.schema.state import expected_digest, normalised, read_schema_state
 from db.vault.opening import open_vault
 from domain.charters import CHARTERS
-from handlers.tenants import schema_numbers
-from handlers.vault_state import record_state, vault_state
+from handlers.tenant.provisioning import schema_numbers
+from handlers.tenant.vault_state import record_state, vault_state
 from tests.handlers.fleet.conftest import OPERATOR, PARKS, TITLES
 
 

@@ -8,7 +8,7 @@ from db.errors import MigrationFailed
 from db.history.points import restore
 from db.vault.opening import Kind
 from handlers.fleet.one_vault import open_as_is
-from handlers.tenants import fork_tenant
+from handlers.tenant.provisioning import fork_tenant
 from tests.handlers.fleet.conftest import OPERATOR, PARKS, TITLES
 
 TITLE_LIST = "SELECT title FROM works ORDER BY title"

@@ -17,11 +17,11 @@ from db.registry.directory import VaultEntry
 from db.transaction import Actor, WriteTx
 from domain.charter import Founding
 from handlers.app import create_app
-from handlers.mail import read_folder
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import member_of, provision
+from handlers.tenant.provisioning import member_of, provision
+from handlers.upkeep.mail import read_folder
 from tests.handlers.http.asgi_client import Answer, Client
 
 OPERATOR = Actor("operator", "operator", "test", "test.stage")

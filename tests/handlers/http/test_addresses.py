@@ -10,8 +10,9 @@ from db.errors import CommitUnknown
 from db.registry.directory import find_slug
 from db.registry.slugs import add_slug
 from db.vault.vault import Vault
-from handlers import address, verbs
-from handlers.maintenance import run_due
+from handlers.public import address
+from handlers.rest import verbs
+from handlers.upkeep.rounds import run_due
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import OPERATOR, Caller, Choir, Site, error_of, make_choir, refused
 
@@ -174,7 +175,7 @@ def test_a_writer_that_dies_before_its_commit_holds_the_name_for_an_hour(site, m
     def unknown(*_, **__):
         raise CommitUnknown("nobody can tell")
 
-    monkeypatch.setattr("handlers.verbs.written", unknown)
+    monkeypatch.setattr("handlers.rest.verbs.written", unknown)
     assert register(board).status == 500
     monkeypatch.undo()
     assert held(site) == 1
@@ -192,7 +193,7 @@ def test_who_died_may_try_again_at_once(site, monkeypatch):
     def unknown(*_, **__):
         raise CommitUnknown("nobody can tell")
 
-    monkeypatch.setattr("handlers.verbs.written", unknown)
+    monkeypatch.setattr("handlers.rest.verbs.written", unknown)
     register(board)
     monkeypatch.undo()
     org_id = register(board).json()["id"]

@@ -6,7 +6,7 @@ import pytest
 
 from domain.charter import Founding
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
 from tests.handlers.http.site import OPERATOR, REST, Caller, Choir, Site, error_of, make_choir, make_site, refused
 
 TITLE = "works?title=eq."

@@ -8,8 +8,8 @@ import pytest
 
 from db.clock import Moment
 from db.registry.directory import delete_vault, suspend_vault, undelete_vault
-from handlers import publishing
-from handlers.tenants import fork_tenant
+from handlers.public import publishing
+from handlers.tenant.provisioning import fork_tenant
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.shelves import make_aurora
 from tests.handlers.http.site import OPERATOR, Choir, Site, make_choir, make_sister, make_site, refused
@@ -233,7 +233,7 @@ def test_a_process_that_dies_before_it_published_is_made_good_by_the_next_use(si
 
 
 def test_maintenance_publishes_what_a_dead_process_left(site, monkeypatch):
-    from handlers.maintenance import run_due
+    from handlers.upkeep.rounds import run_due
 
     aurora = make_choir(site, "aurora")
     free = shelf(site, aurora)

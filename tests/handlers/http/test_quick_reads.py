@@ -169,7 +169,7 @@ def test_a_suspended_vault_is_closed_at_once(site):
 
 def test_a_read_that_takes_too_long_goes_the_ordinary_way_with_the_same_answer(site, monkeypatch):
     _, owner, threads = scene(site)
-    monkeypatch.setattr("handlers.quick_read.MOST_S", -1.0)
+    monkeypatch.setattr("handlers.rest.quick_read.MOST_S", -1.0)
     monkeypatch.setattr("db.bounded._STEPS", 1)
     before = owner.rows("works?order=title&select=title")
     works = threads.works

@@ -11,8 +11,8 @@ import pytest
 from db.clock import Moment
 from db.errors import CommitUnknown, Unavailable
 from db.registry.directory import find_slug
-from handlers import registering
-from handlers.maintenance import run_due
+from handlers.public import registering
+from handlers.upkeep.rounds import run_due
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import Site, error_of, make_choir, make_sister, make_site, refused
 

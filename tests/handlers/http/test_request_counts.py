@@ -5,8 +5,8 @@ import pytest
 from db.clock import Moment
 from db.errors import CommitUnknown, Unavailable
 from db.registry.request_counts import total_requests
-from handlers.maintenance import run_due
-from handlers.request_counter import TOLD_EVERY_MS
+from handlers.http.request_counter import TOLD_EVERY_MS
+from handlers.upkeep.rounds import run_due
 from tests.handlers.http.site import make_choir
 
 

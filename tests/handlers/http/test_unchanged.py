@@ -9,7 +9,7 @@ import pytest
 
 from db.schema.schema import is_timeless
 from db.vault.connections import Connections
-from handlers import unchanged
+from handlers.http import unchanged
 from tests.handlers.http.asgi_client import Answer
 from tests.handlers.http.site import REST, Caller, Choir, Site, make_choir, make_site
 

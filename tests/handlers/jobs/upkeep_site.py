@@ -12,10 +12,10 @@ from db.registry.maintenance_runs import Run, find_run
 from db.transaction import Actor
 from domain.charter import Founding
 from handlers.jobs.job import RoundReport
-from handlers.maintenance import run_due
 from handlers.services import Services
 from handlers.settings import Settings
-from handlers.tenants import provision
+from handlers.tenant.provisioning import provision
+from handlers.upkeep.rounds import run_due
 
 START_MS = 1_772_000_000_000
 HOUR_MS = 3_600_000

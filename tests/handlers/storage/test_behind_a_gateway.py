@@ -10,7 +10,7 @@ import pytest
 from mangum import Mangum
 
 from handlers.app import create_app
-from handlers.gateway_event import GatewayEvent
+from handlers.http.gateway_event import GatewayEvent
 from tests.gateway import KINDS, Request
 from tests.handlers.http.site import inline
 from tests.handlers.storage.desk import FILES, Desk

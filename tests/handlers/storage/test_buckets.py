@@ -110,7 +110,9 @@ def test_a_list_shows_a_caller_only_what_he_may_read(desk):
     assert len(ask(desk.singer, "object/list/scores", {"prefix": ""})) == 2
 
 
-@pytest.mark.parametrize("wrong", ["", "/", "a//b", "../a", "a/./b", "a%00", "a%5Cb", "a%FF", "x" * 1025, "%C3%BC" * 513, "a/"])
+@pytest.mark.parametrize(
+    "wrong", ["", "/", "a//b", "../a", "a/./b", "a%00", "a%5Cb", "a%FF", "x" * 1025, "%C3%BC" * 513, "a/"]
+)
 def test_a_name_that_is_no_path_is_refused(desk, wrong):
     answer = put(desk.operator, f"{desk.bucket()}/{wrong}", PDF)
     assert answer.status in (400, 404, 405)

@@ -9,7 +9,7 @@ import time
 
 from db.archive.erasure import remove_objects
 from db.clock import system_moment
-from handlers.tenants import fork_tenant
+from handlers.tenant.provisioning import fork_tenant
 from tests.handlers.http.site import OPERATOR, Site, make_choir, make_site
 from tests.handlers.storage.desk import FILES, PDF, ask, fetch, refused, stored
 from tests.moto_s3 import clean_environment

@@ -21,11 +21,11 @@ from db.registry.slugs import normalise_slug, slug_availability
 from db.transaction import Actor, WriteTx
 from domain.charter import Charter, Founding, Registration
 from domain.charters import CHARTERS
-from handlers.call import Call
 from handlers.fleet.scratch import drop_scratch
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
-from handlers.tenants import prepare_vault, sign_in_link
+from handlers.tenant.provisioning import prepare_vault, sign_in_link
 
 _DAY_S, _HOUR_S = 86400, 3600
 _CODE = {"code": Text(max_characters=20)}

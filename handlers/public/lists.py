@@ -17,10 +17,10 @@ from db.registry.public_lines import MAX_LINES, Position, PublicPage, list_publi
 from db.registry.slugs import slug_availability
 from db.rest.preconditions import parse_preconditions, tag_of
 from domain.charters import CHARTERS
-from handlers.call import Call
-from handlers.errors import error_reply
-from handlers.publishing import list_name
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.errors import error_reply
+from handlers.http.reply import Reply
+from handlers.public.publishing import list_name
 from handlers.services import Services
 
 PATH = "/public/v1"

@@ -6,8 +6,8 @@ from urllib.parse import quote, quote_plus
 from db.rest.answer import RestAnswer
 from db.rest.preconditions import with_mark
 from db.rest.request import InsertRequest, PutRequest, ReadRequest, WriteRequest
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*", re.ASCII)
 VARY: tuple[str, str] = ("Vary", "Accept, Prefer, Range, Authorization")

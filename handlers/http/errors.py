@@ -25,7 +25,7 @@ from db.errors import (
     VaultError,
 )
 from db.schema.constraints import translate
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 
 STATUS: dict[type[VaultError], int] = {
     VaultError: 500,

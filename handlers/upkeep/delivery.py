@@ -13,8 +13,8 @@ from db.outbox import OutboxRow, claim, due, mark_delivered, mark_failed, releas
 from db.transaction import Actor, WriteTx
 from db.vault.vault import Vault
 from db.webhook_secrets import ensure_webhook_secret, webhook_secrets
-from handlers.mail import Mail, MailSender
-from handlers.webhooks import HookSender, Webhook
+from handlers.upkeep.mail import Mail, MailSender
+from handlers.upkeep.webhooks import HookSender, Webhook
 
 DELIVERIES = 50
 # So many are taken at a time: a process that dies over them delays no more.

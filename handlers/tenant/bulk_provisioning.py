@@ -25,7 +25,7 @@ from domain.charter import Founding
 from domain.charters import CHARTERS
 from handlers.fleet.scratch import Run, drop_scratch, list_before_making, scratch_run
 from handlers.services import Services
-from handlers.tenants import schema_numbers, sign_in_link
+from handlers.tenant.provisioning import schema_numbers, sign_in_link
 
 COLUMNS = ("slug", "charter", "name", "owner")
 _AT_ONCE = 100

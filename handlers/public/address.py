@@ -27,8 +27,8 @@ from db.registry.slug_reservations import (
 )
 from db.registry.slugs import normalise_slug
 from db.transaction import Actor, WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
 from handlers.services import Services
 
 # So long after an address was held somebody else looks whether it has been settled.

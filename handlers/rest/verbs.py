@@ -13,13 +13,13 @@ from db.rest.preferences import check_profile, parse_preferences
 from db.transaction import ReadTx, WriteTx
 from db.vault.vault import Vault
 from domain.charter import Charter, Verb
-from handlers.call import Call
-from handlers.identity import identify_at_rest, principal_of, reachable
-from handlers.reply import Reply
-from handlers.rest_reply import allow_reply
+from handlers.http.call import Call
+from handlers.http.identity import identify_at_rest, principal_of, reachable
+from handlers.http.reply import Reply
+from handlers.http.written import written
+from handlers.rest.replies import allow_reply
+from handlers.rest.verb_arguments import arguments_and_rest, arguments_named
 from handlers.services import Services
-from handlers.verb_arguments import arguments_and_rest, arguments_named
-from handlers.written import written
 
 
 def serve_verb(services: Services, call: Call) -> Reply:
@@ -37,7 +37,7 @@ def serve_verb(services: Services, call: Call) -> Reply:
     given, rest = arguments_and_rest(call, verb)
     args = parse_fields(given, verb.params)
     if verb.throttled:
-        from handlers.public_writes import take_public_write  # here: hardly any verb is open to everybody
+        from handlers.public.throttling import take_public_write  # here: hardly any verb is open to everybody
 
         take_public_write(services, call, entry)
     shaped = bool(rest) or any(name in ("accept", "prefer", "range", "if-none-match") for name, _ in call.headers)
@@ -51,7 +51,7 @@ def serve_verb(services: Services, call: Call) -> Reply:
             return value_reply(value)
         # Here, because most calls take what the verb returns as it is.
         from db.rest.result_rows import RowsOf
-        from handlers.verb_reply import shaped_reply
+        from handlers.rest.verb_reply import shaped_reply
 
         rows_of = None
         if verb.rows is not None and verb.rows in resources:
@@ -83,7 +83,7 @@ def serve_verb(services: Services, call: Call) -> Reply:
         wishes = parse_preferences(call.headers)
         if verb.slug is None and not verb.ends_scope:
             return carry_out()
-        from handlers.address import ending_address, with_address  # here: few verbs give or end an address
+        from handlers.public.address import ending_address, with_address  # here: few verbs give or end an address
 
         # Nobody gets a name held for a write that is not allowed.
         vault.read(lambda tx: _admitted(principal_of(tx, identity, entry, charter), verb, charter))

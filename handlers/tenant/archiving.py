@@ -33,8 +33,8 @@ from db.registry.directory import VaultEntry
 from db.registry.signing_keys import current_signer
 from db.schema.state import newest_numbers
 from db.vault.vault import Vault
-from handlers.looking_back import personal_columns, todays_cipher
 from handlers.services import Services
+from handlers.tenant.looking_back import personal_columns, todays_cipher
 
 VERSION = 1
 DATABASE, AUDIT, FILES = "database.sqlite", "audit.jsonl", "files/"

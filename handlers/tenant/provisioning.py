@@ -29,10 +29,10 @@ from db.vault.opening import create_vault
 from db.vault.vault import Vault
 from domain.charter import Founding
 from domain.charters import CHARTERS
-from handlers.forgetting import settling
-from handlers.identity import Identity, principal_of
-from handlers.own_schema import charter_of
+from handlers.http.identity import Identity, principal_of
 from handlers.services import Services
+from handlers.tenant.forgetting import settling
+from handlers.tenant.own_schema import charter_of
 
 
 @dataclass(frozen=True, slots=True)

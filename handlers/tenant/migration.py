@@ -10,7 +10,7 @@ from db.transaction import Actor
 from db.vault.opening import Kind, open_vault
 from db.vault.vault import Vault
 from handlers.services import REGISTRY_ID, Services
-from handlers.vault_state import record_state, vault_state
+from handlers.tenant.vault_state import record_state, vault_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from db.resources import Resource
 from db.rest import run as rest
 from db.rest.request import ReadRequest, parse_request
 from db.transaction import ReadTx, WriteTx
-from handlers.call import Call
-from handlers.identity import Identity, identify_at_rest, principal_of, reachable
-from handlers.own_schema import charter_of
-from handlers.reply import Reply
-from handlers.rest_reply import allow_reply, read_reply, unchanged_reply, write_reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity, identify_at_rest, principal_of, reachable
+from handlers.http.reply import Reply
+from handlers.http.unchanged import mark_of, question_of
+from handlers.http.written import written
+from handlers.rest.replies import allow_reply, read_reply, unchanged_reply, write_reply
 from handlers.services import Services
-from handlers.unchanged import mark_of, question_of
-from handlers.written import written
+from handlers.tenant.own_schema import charter_of
 
 
 def serve_table(services: Services, call: Call) -> Reply:

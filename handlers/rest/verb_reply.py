@@ -12,10 +12,10 @@ from db.rest.query import parse_query
 from db.rest.request import ReadRequest, parse_shown
 from db.rest.result_rows import RowsOf, answer_rows
 from db.transaction import ReadTx, WriteTx
-from handlers.call import Call
-from handlers.reply import Reply
-from handlers.rest_reply import read_reply
-from handlers.verbs import value_reply
+from handlers.http.call import Call
+from handlers.http.reply import Reply
+from handlers.rest.replies import read_reply
+from handlers.rest.verbs import value_reply
 
 # The preferences that mean something for a verb; how a row is written is its own affair.
 _COUNTED_READING = ("count=", "handling=", "timezone=")

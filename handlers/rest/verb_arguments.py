@@ -10,7 +10,7 @@ from db.rest.array_text import parse_array
 from db.rest.filters import parse_condition
 from db.rest.preferences import Pairs
 from domain.charter import Verb
-from handlers.call import Call
+from handlers.http.call import Call
 
 _ROW_NAMES = ("select", "order", "limit", "offset", "and", "or", "not.and", "not.or")
 _TEXT_TYPES = ("text/plain", "text/xml")

@@ -16,7 +16,7 @@ from db.registry.directory import VaultEntry
 from db.schema.constraints import constraints_translated
 from db.transaction import Actor, WriteTx
 from domain.charter import RowImport
-from handlers.row_files import FileRow
+from handlers.imports.row_files import FileRow
 from handlers.services import Services
 
 # So many problems are told in full; the rest is counted.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from db.clock import Moment
 from db.errors import TooLarge
 from db.events import Event
-from handlers.reply import Reply
+from handlers.http.reply import Reply
 
 QUERY_PARAMETERS = 1_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

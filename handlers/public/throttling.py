@@ -3,7 +3,7 @@
 from db.registry.attempts import Counter, Limit, counter, network_of, take_attempt
 from db.registry.directory import VaultEntry
 from db.transaction import Actor, WriteTx
-from handlers.call import Call
+from handlers.http.call import Call
 from handlers.services import Services
 
 _HOUR_S = 3600

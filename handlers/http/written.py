@@ -9,9 +9,9 @@ from db.registry.directory import VaultEntry
 from db.transaction import WriteTx
 from db.vault.vault import Vault
 from domain.charter import Charter
-from handlers.call import Call
-from handlers.identity import Identity, actor_of, principal_of
-from handlers.reply import Reply
+from handlers.http.call import Call
+from handlers.http.identity import Identity, actor_of, principal_of
+from handlers.http.reply import Reply
 
 
 class _OnlyTried(Exception):

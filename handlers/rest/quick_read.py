@@ -24,14 +24,14 @@ from db.schema.schema import Schema
 from db.transaction import ReadTx
 from db.vault.vault import Vault
 from domain.charter import Charter
-from handlers.call import Call
-from handlers.http_answer import Served, body_of, headers_of, query_of, request_id_of
-from handlers.identity import Identity, principal_of, reachable, recall_identity
-from handlers.reply import Reply
-from handlers.rest import paged
-from handlers.rest_reply import read_reply
+from handlers.http.answer import Served, body_of, headers_of, query_of, request_id_of
+from handlers.http.call import Call
+from handlers.http.identity import Identity, principal_of, reachable, recall_identity
+from handlers.http.reply import Reply
+from handlers.http.unchanged import mark_of, question_of
+from handlers.rest.replies import read_reply
+from handlers.rest.tables import paged
 from handlers.services import Services
-from handlers.unchanged import mark_of, question_of
 
 K = TypeVar("K")
 V = TypeVar("V")

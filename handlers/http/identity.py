@@ -12,7 +12,7 @@ from db.registry.directory import VaultEntry
 from db.resources import Resource
 from db.transaction import Actor, ReadTx
 from domain.charter import Charter
-from handlers.call import Call
+from handlers.http.call import Call
 from handlers.services import Services
 
 API_TOKEN = "vlt_"  # noqa: S105 - the prefix of a kind of token, no token

@@ -108,7 +108,7 @@ def _post(url: str, headers: Mapping[str, str], content: bytes, *, loopback: boo
     """The status of the answer; its body is not read."""
     import httpcore  # here and below: webhooks leave seldom, every cold start would pay for the import
 
-    from handlers.webhook_target import TargetNetwork
+    from handlers.upkeep.webhook_target import TargetNetwork
 
     network = TargetNetwork(loopback=loopback, seconds=ATTEMPT_SECONDS)
     sent = [(b"content-type", b"application/json"), (b"user-agent", _AGENT), (b"connection", b"close")]

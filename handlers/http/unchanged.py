@@ -11,8 +11,8 @@ from functools import lru_cache
 from db.registry.directory import VaultEntry
 from db.rest.limits import Limits
 from domain.charter import Charter
-from handlers.call import Call
-from handlers.identity import Identity
+from handlers.http.call import Call
+from handlers.http.identity import Identity
 
 _MARK_BYTES = 8
 # Of the form of answers: it rises when the same rows are answered otherwise.

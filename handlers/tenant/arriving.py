@@ -29,10 +29,10 @@ from db.stores.base import ObjectExists, check_key
 from db.transaction import Actor, WriteTx
 from db.vault.opening import create_vault
 from domain.charters import CHARTERS
-from handlers.archiving import AUDIT, DATABASE, FILES, OPEN, VERSION, key_place
 from handlers.fleet.scratch import Run, drop_scratch, list_before_making, scratch_run
-from handlers.forgetting import forgetting, known_forgotten
 from handlers.services import Services
+from handlers.tenant.archiving import AUDIT, DATABASE, FILES, OPEN, VERSION, key_place
+from handlers.tenant.forgetting import forgetting, known_forgotten
 
 Done = Callable[[int], object]
 

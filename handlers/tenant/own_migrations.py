@@ -12,8 +12,8 @@ from db.own_migrations.ledger import due_steps, format_of
 from db.registry.directory import VaultEntry
 from db.transaction import Actor, ReadTx
 from db.vault.vault import Vault
-from handlers.protected_names import protected_names
 from handlers.services import Services
+from handlers.tenant.protected_names import protected_names
 
 Done = Callable[[int, int], object]
 

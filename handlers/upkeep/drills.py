@@ -24,10 +24,10 @@ from db.registry.directory import VaultEntry, find_vault
 from db.registry.drills import REGISTRY, Drilled, due_today, last_drill, standings
 from db.vault.database_file import write_database
 from db.vault.work_folder import work_folder
-from handlers.drill_report import DrillReport, content_of, keep_report
 from handlers.jobs.opening import opened
-from handlers.litestream import LitestreamFailed, find_litestream, litestream_version, restore_with_litestream
 from handlers.services import Services
+from handlers.upkeep.drill_report import DrillReport, content_of, keep_report
+from handlers.upkeep.litestream import LitestreamFailed, find_litestream, litestream_version, restore_with_litestream
 
 # One drill in so many is made with the litestream program, so that the open format is proven as well.
 LITESTREAM_EVERY = 10

@@ -1,0 +1,1 @@
+"""Files of rows on their way into a vault."""

@@ -1,0 +1,1 @@
+"""Rows and verbs over HTTP, under `/{vault}/rest/v1`."""

@@ -1,0 +1,1 @@
+"""What runs without being asked: rounds of maintenance, deliveries, restore drills."""
