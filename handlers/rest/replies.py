@@ -1,6 +1,8 @@
 """Answers of REST as HTTP: statuses and headers as PostgREST gives them. Knows no table and no SQL."""
 
+import json
 import re
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from db.rest.answer import RestAnswer
@@ -83,3 +85,10 @@ def _quoted(text: str) -> str:
 def _ascii(text: str) -> str:
     """The text as a quoted string of a header takes it."""
     return text.replace('"', "'").encode("ascii", "replace").decode()
+
+
+def value_reply(value: Any) -> Reply:
+    """A verb's result as JSON; None is no content."""
+    if value is None:
+        return Reply(204)
+    return Reply(200, json.dumps(value, ensure_ascii=False, separators=(",", ":")))

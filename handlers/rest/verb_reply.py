@@ -14,8 +14,7 @@ from db.rest.result_rows import RowsOf, answer_rows
 from db.transaction import ReadTx, WriteTx
 from handlers.http.call import Call
 from handlers.http.reply import Reply
-from handlers.rest.replies import read_reply
-from handlers.rest.verbs import value_reply
+from handlers.rest.replies import read_reply, value_reply
 
 # The preferences that mean something for a verb; how a row is written is its own affair.
 _COUNTED_READING = ("count=", "handling=", "timezone=")

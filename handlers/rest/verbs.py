@@ -1,6 +1,5 @@
 """`/{vault}/rest/v1/rpc/{verb}`: verbs. Parses, authenticates, calls the charter, answers; holds no rule of its own."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from handlers.http.call import Call
 from handlers.http.identity import identify_at_rest, principal_of, reachable
 from handlers.http.reply import Reply
 from handlers.http.written import written
-from handlers.rest.replies import allow_reply
+from handlers.rest.replies import allow_reply, value_reply
 from handlers.rest.verb_arguments import arguments_and_rest, arguments_named
 from handlers.services import Services
 
@@ -97,13 +96,6 @@ def _linked(value: Any, field: str, address: str) -> Any:
     if is_json_list(value):
         return [_linked(row, field, address) for row in value]
     return {**value, "link": f"{address}{value[field]}"}
-
-
-def value_reply(value: Any) -> Reply:
-    """A verb's result as JSON; None is no content."""
-    if value is None:
-        return Reply(204)
-    return Reply(200, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def _availability(services: Services, address: str) -> dict[str, str]:
