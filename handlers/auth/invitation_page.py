@@ -99,43 +99,49 @@ def _parsed(services: Services, entry: VaultEntry, names: dict[str, str]) -> dic
     return {name: value for name, value in given.items() if value}
 
 
-def _invited_to(services: Services, call: Call, entry: VaultEntry, token: str) -> dict[str, Any] | None:
-    """What the token invites to; None for one that is unknown or was used. Raises Gone `invite_expired`."""
+def _invited_to(
+    services: Services, call: Call, entry: VaultEntry, token: str
+) -> tuple[dict[str, Any] | None, tuple[str, str]]:
+    """What the token invites to, None for one that is unknown or was used; and the header that says of which commit.
+
+    Raises Gone `invite_expired`.
+    """
     charter = services.charter(entry)
     verb = charter.verb(charter.invitation) if charter.invitation else None
     if verb is None:
         raise NotFound("nobody is invited here by a link")
     run = verb.run
 
-    def read(tx: ReadTx) -> dict[str, Any]:
-        found: dict[str, Any] = run(tx, guest(entry.scope), {"token": token}, call.now)
+    def read(tx: ReadTx) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = run(tx, guest(entry.scope), {"token": token}, call.now)
+        except NotFound:
+            return None
         return found
 
-    try:
-        with services.vault(entry) as vault:
-            return vault.read(read, call.freshness).value
-    except NotFound:
-        return None
+    with services.vault(entry) as vault:
+        answer = vault.read(read, call.freshness)
+    return answer.value, ("x-d1-bookmark", answer.bookmark)
 
 
 def _shown(services: Services, call: Call, entry: VaultEntry, given: dict[str, Any]) -> Reply:
     """The first step, or of the link in the mail the last one. 404 for a token that is unknown or was used."""
-    invited = _invited_to(services, call, entry, given["token"])
+    invited, mark = _invited_to(services, call, entry, given["token"])
     if given.get("email") and given.get("code"):
-        return _page(200, _name(entry, invited), [f"Go on as {given['email']}."], given, (), "Go on")
+        return _page(200, _name(entry, invited), [f"Go on as {given['email']}."], given, (), "Go on").with_headers(mark)
     if invited is None:
         told = "This invitation is unknown or was used already. If it was yours, sign in with your address."
-        return _page(404, entry.name, [told], given, ("email",), "Send me a code")
+        return _page(404, entry.name, [told], given, ("email",), "Send me a code").with_headers(mark)
     told = (
         f"You are invited to {invited['organization']}, as {invited['name']}, until {_spoken(invited['expires_at'])}."
     )
     how = "Say under which e-mail address you want to sign in. A code goes there."
-    return _page(200, str(invited["organization"]), [told, how], given, ("email",), "Send me a code")
+    return _page(200, str(invited["organization"]), [told, how], given, ("email",), "Send me a code").with_headers(mark)
 
 
 def _send(services: Services, call: Call, entry: VaultEntry, given: dict[str, Any]) -> Reply:
     """A code to the address, with a link that brings it back here. Raises RateLimited, Gone."""
-    invited = _invited_to(services, call, entry, given["token"])
+    invited, mark = _invited_to(services, call, entry, given["token"])
 
     def link(code: str) -> str:
         query = urlencode({**{known: given[known] for known in given if known != "code"}, "code": code})
@@ -147,7 +153,7 @@ def _send(services: Services, call: Call, entry: VaultEntry, given: dict[str, An
     services.registry_write(send, actor(call, "auth.request_code"), call.now)
     services.deliver(services.registry)
     told = f"A code was sent to {given['email']}. It is good for five minutes; the link beside it does the same."
-    return _page(200, _name(entry, invited), [told], given, ("code",), "Go on")
+    return _page(200, _name(entry, invited), [told], given, ("code",), "Go on").with_headers(mark)
 
 
 def _come_in(services: Services, call: Call, entry: VaultEntry, given: dict[str, Any]) -> Reply:
@@ -155,14 +161,15 @@ def _come_in(services: Services, call: Call, entry: VaultEntry, given: dict[str,
 
     Raises NotAuthenticated for the code, Gone, Forbidden `not_registered` for a stranger with a used link.
     """
-    name = _name(entry, _invited_to(services, call, entry, given["token"]))
+    invited, mark = _invited_to(services, call, entry, given["token"])
+    name = _name(entry, invited)
     code = {"email": given["email"], "token": given["code"]}
     try:
         account = prove(services, call, entry, code, PURPOSES["email"]).account
     except NotAuthenticated as exc:
         # The digits were mistyped, or their time is over: another try, or another code.
         again = {known: given[known] for known in given if known != "code"}
-        return _page(401, name, [exc.message], again, ("code",), "Go on", (_back(again),))
+        return _page(401, name, [exc.message], again, ("code",), "Go on", (_back(again),)).with_headers(mark)
     if account is None:
         raise AssertionError("a code to sign in has an account")
     told = f"You are a member of {name} now."

@@ -58,18 +58,22 @@ def test_a_snapshot_is_due_when_what_follows_the_last_exceeds_half_its_size(
     assert snapshot_due(objects) is due
 
 
+# Longer than what is kept, and long enough for the bytes of a commit a day to call for a snapshot.
+DAYS = 50
+
+
 def test_commits_that_were_folded_and_pruned_every_day_still_lead_to_a_snapshot(
     folder: DirectoryStore, tmp_path: Path
 ) -> None:
     clock = Clock()
     vault = new_desk(folder, tmp_path / "cache", clock)
-    for day in range(40):
+    for day in range(DAYS):
         vault.write(note(f"day {day:02}"), ACTOR)
         clock.ms += 25 * HOUR_MS
         tend(vault, clock.ms, KEEP)
     objects = vault.log.list_all()
     assert any(found.level == SNAPSHOT_LEVEL for found in objects)
-    assert len(objects) < 40
+    assert len(objects) < DAYS
     vault.close()
     check_log(folder)
 

@@ -82,12 +82,13 @@ def test_a_bookmark_of_another_vault_is_refused(site):
         assert "harmonia" not in error_of(answer)["message"]
 
 
-# Refused, or answered, before anybody looks into the vault: a method, a link that is no link, a protocol's version.
+# Refused, or answered, before anybody looks into the vault: a method, a link that is no link, a form of no page of
+# ours, a protocol's version.
 LOOKS_AT_NO_VAULT = re.compile(
     r"OPTIONS .*|(GET|HEAD) /\{vault\}/docs|(PUT|PATCH|DELETE) /\{vault\}/rest/v1/rpc/\{verb\}"
     r"|(GET|HEAD) /\{vault\}/storage/v1/(object/sign|render/image)/.*|DELETE /\{vault\}/storage/v1/cdn/.*"
     r"|\w+ /\{vault\}/storage/v1/upload/resumable.*|(POST|PUT) /\{vault\}/storage/v1/object/upload/direct/.*"
-    r"|PUT /\{vault\}/storage/v1/object/upload/sign/.*"
+    r"|PUT /\{vault\}/storage/v1/object/upload/sign/.*|POST /\{vault\}/invite/accept"
 )
 
 

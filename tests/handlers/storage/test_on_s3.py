@@ -75,7 +75,7 @@ def test_a_link_leads_anybody_to_s3(desk):
     stored(desk.librarian, path, LONG)
     link = FILES + ask(desk.librarian, f"object/sign/{path}", {"expiresIn": 60})["signedURL"]
     assert follow(desk.guest.send("GET", link)).content == LONG
-    assert refused(fetch(desk.guest, path)) == (404, "not_found")
+    assert refused(fetch(desk.guest, path)) == (401, "not_authenticated")
 
 
 def direct(desk: Desk, path: str, body: bytes, **more: object) -> dict[str, object]:
@@ -146,7 +146,7 @@ def test_a_content_that_is_there_already_is_kept_once(desk):
 
 def test_an_address_is_for_those_who_may_put_the_file(desk):
     path = f"scores/{desk.owned}/a.pdf"
-    for caller, status in ((desk.singer, 403), (desk.guest, 404)):
+    for caller, status in ((desk.singer, 403), (desk.guest, 401)):
         answer = caller.send("POST", f"{FILES}/object/upload/direct/{path}", {"size": 10})
         assert answer.status == status
     wish = {"size": 10**9}
